@@ -1,0 +1,1 @@
+"""Telephony: everything that touches SIP, RTP or a media socket. Knows no recogniser, no language, no screen."""

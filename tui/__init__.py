@@ -1,0 +1,1 @@
+"""The screens: agent and lead apps in the terminal. They talk to the hub and to nothing else."""
