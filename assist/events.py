@@ -117,6 +117,11 @@ class Heard(CallEvent):
     words: tuple[HeardWord, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptSettled(CallEvent):
+    """After the call's end: every word of it that will ever be heard has been published."""
+
+
 # --- decisions -----------------------------------------------------------------------------------------------
 
 
@@ -307,6 +312,7 @@ Event: TypeAlias = (
     | CallTransferred
     | CallEnded
     | Heard
+    | TranscriptSettled
     | SentimentChanged
     | CardOffered
     | CardWithdrawn
@@ -333,6 +339,7 @@ Input: TypeAlias = (
     | CallTransferred
     | CallEnded
     | Heard
+    | TranscriptSettled
     | Degraded
     | AgentDid
     | LeadDid

@@ -1,6 +1,6 @@
 """The catalogue: every sentence a person reads on a screen or a command line, in Spanish and English.
 
-Keys are ``part.what``. Both languages must have every key with the same placeholders (a test checks it).
+Keys are ``part.what``: file ``locale/<language>/<part>.yaml``, key ``what``. Both languages must have every key with the same placeholders (a test checks it).
 :func:`say` falls back to nothing: an unknown key is a programming error.
 """
 
@@ -17,10 +17,10 @@ from assist.events import Language
 @cache
 def catalogue(language: Language) -> dict[str, str]:
     """All sentences of a language by key."""
-    text = resources.files("assist").joinpath("locale", f"{language}.yaml").read_text(encoding="utf-8")
     flat: dict[str, str] = {}
-    for part, entries in yaml.safe_load(text).items():
-        for key, value in entries.items():
+    for entry in resources.files("assist").joinpath("locale", language).iterdir():
+        part = entry.name.removesuffix(".yaml")
+        for key, value in yaml.safe_load(entry.read_text(encoding="utf-8")).items():
             flat[f"{part}.{key}"] = value
     return flat
 
