@@ -18,9 +18,12 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import re
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,12 +51,16 @@ from assist.events import Event, Heard, Party
 from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer
 
 STREAM: Final = "CALLS"
+SYSTEM: Final = "system"
+"""Stands in a subject for the empty call id of an event about the whole system."""
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CLAIM_SUBJECT: Final = "asr.claim"
 BEAT_SUBJECT: Final = "asr.beat"
 _RETENTION_S: Final = 7 * 24 * 3600
 _DEDUP_S: Final = 600
 _OUTBOX_LIMIT: Final = 50_000
-_ACK_WAIT_S: Final = 30
+_ACK_WAIT_S: Final = 1
+"""Short, because a broker that was killed forgets acknowledgements and delivers again only after this time."""
 
 EventHandler = Callable[[Event], Awaitable[None]]
 
@@ -95,6 +102,7 @@ class _Pending:
     subject: str
     payload: bytes
     msg_id: str
+    stored: Callable[[], None] | None
 
 
 class Bus:
@@ -240,21 +248,24 @@ class Bus:
 
     # --- durable events --------------------------------------------------------------------------------------
 
-    def send(self, event: Event, *, dedup: str = "") -> None:
+    def send(self, event: Event, *, dedup: str = "", stored: Callable[[], None] | None = None) -> None:
         """Queue a durable event; returns at once and never drops.
 
         ``dedup`` names the event's meaning within its call (``"summary.1"``): sending the same meaning twice
-        stores it once.
+        stores it once. ``stored`` is called on the loop when the broker has acknowledged the event.
 
         Raises:
-            BusError: 50,000 events wait already; the broker has been away far too long.
+            BusError: the call id is no subject token, or 50,000 events wait already.
         """
+        token = event.call_id or SYSTEM
+        if not _TOKEN.fullmatch(token):
+            raise BusError("a call id may only have letters, digits, - and _", retryable=False)
         if len(self._outbox) >= _OUTBOX_LIMIT:
             raise BusError(f"{_OUTBOX_LIMIT} events wait for the broker at {self._address.url}; start it")
         kind = type(event).__name__
         side = "in" if kind in wire.input_names() else "out"
-        msg_id = f"{event.call_id}.{kind}.{dedup}" if dedup else uuid.uuid4().hex
-        self._outbox.append(_Pending(f"calls.{event.call_id}.{side}.{kind}", wire.encode(event), msg_id))
+        msg_id = f"{token}.{kind}.{dedup}" if dedup else uuid.uuid4().hex
+        self._outbox.append(_Pending(f"calls.{token}.{side}.{kind}", wire.encode(event), msg_id, stored))
         self._empty.clear()
         self._wake.set()
 
@@ -286,17 +297,28 @@ class Bus:
             else:
                 self._outbox.popleft()
                 delay = 0.1
+                if head.stored is not None:
+                    head.stored()
 
     async def consume(self, durable: str, subject: str, handler: EventHandler) -> None:
         """Hand every event on ``subject`` to ``handler`` in order, once it is stored, across restarts.
 
-        An event is acknowledged when ``handler`` returns; when it raises, the event comes again after two seconds
+        An event is acknowledged when ``handler`` returns; when it raises, it is called again after two seconds
         and those behind it wait: order matters more than speed. Bytes that are no event are logged and skipped.
+        A process that dies may get its last event again: handlers must not mind.
         """
         await self.ready(60)
         assert self._js is not None
+        last = 0
 
         async def on_message(msg: Msg) -> None:
+            nonlocal last
+            seq = msg.metadata.sequence.stream
+            if seq <= last:
+                # The broker did not get the acknowledgement (it was killed, or the handler took long).
+                with contextlib.suppress(nats.errors.Error):
+                    await msg.ack()
+                return
             event = _stored_event(msg)
             if event is None:
                 await msg.term()
@@ -304,6 +326,7 @@ class Bus:
             while True:
                 try:
                     await handler(event)
+                    last = seq
                     break
                 except Exception as err:
                     log.exception("bus.handler_failed", durable=durable, type=type(event).__name__, error=repr(err))
@@ -313,31 +336,55 @@ class Bus:
             with contextlib.suppress(nats.errors.Error):
                 await msg.ack()
 
-        await self._js.subscribe(
-            subject,
-            queue=durable,
-            durable=durable,
-            cb=on_message,
-            manual_ack=True,
-            config=ConsumerConfig(
-                durable_name=durable,
-                deliver_policy=DeliverPolicy.ALL,
-                ack_policy=AckPolicy.EXPLICIT,
-                ack_wait=_ACK_WAIT_S,
-                max_ack_pending=1,
-                filter_subject=subject,
-            ),
-        )
+        async def subscribe() -> None:
+            assert self._js is not None
+            await self._js.subscribe(
+                subject,
+                queue=durable,
+                durable=durable,
+                cb=on_message,
+                manual_ack=True,
+                config=ConsumerConfig(
+                    durable_name=durable,
+                    deliver_policy=DeliverPolicy.ALL,
+                    ack_policy=AckPolicy.EXPLICIT,
+                    ack_wait=_ACK_WAIT_S,
+                    max_ack_pending=1,
+                    filter_subject=subject,
+                ),
+            )
+
+        async def check() -> None:
+            # A broker that lost its store has forgotten the consumer and counts anew.
+            nonlocal last
+            assert self._js is not None
+            try:
+                await self._js.consumer_info(STREAM, durable)
+            except nats.js.errors.NotFoundError:
+                log.warning("bus.store_lost", durable=durable)
+                last = 0
+                await subscribe()
+
+        await subscribe()
+        self._resubscribe.append(check)
 
     async def history(self, call_id: str, *, before: int | None = None) -> list[Event]:
         """All stored events of a call in order; those with ``seq < before`` if given."""
         return [event async for event in self._stored(f"calls.{call_id}.>", before)]
 
-    async def _stored(self, subject: str, before: int | None) -> AsyncIterator[Event]:
+    async def recent(self, since_s: float) -> list[Event]:
+        """All events stored in the last ``since_s`` seconds, of every call, in order."""
+        start = datetime.now(UTC) - timedelta(seconds=since_s)
+        return [event async for event in self._stored("calls.>", start=start)]
+
+    async def _stored(
+        self, subject: str, before: int | None = None, start: datetime | None = None
+    ) -> AsyncIterator[Event]:
         await self.ready()
         assert self._js is not None
         config = ConsumerConfig(
-            deliver_policy=DeliverPolicy.ALL,
+            deliver_policy=DeliverPolicy.BY_START_TIME if start else DeliverPolicy.ALL,
+            opt_start_time=start,
             ack_policy=AckPolicy.NONE,
             filter_subject=subject,
             inactive_threshold=30,
@@ -364,7 +411,7 @@ class Bus:
     async def follow(self, handler: EventHandler) -> None:
         """Hand every event stored from now on to ``handler``, also those stored while the broker was away."""
         await self.ready(60)
-        last = (await self._stream_state()).get("last_seq", 0)
+        made, last = await self._stream_state()
         current: list[Subscription] = []
 
         async def on_message(msg: Msg) -> None:
@@ -381,14 +428,16 @@ class Bus:
                     log.exception("bus.follower_failed", type=type(event).__name__)
 
         async def subscribe() -> None:
-            nonlocal last
+            nonlocal made, last
             assert self._js is not None
             for old in current:
                 with contextlib.suppress(nats.errors.Error, OSError):
                     await old.unsubscribe()
             current.clear()
             # A broker that lost its store starts counting anew.
-            last = min(last, (await self._stream_state()).get("last_seq", 0))
+            now_made, _ = await self._stream_state()
+            if now_made != made:
+                made, last = now_made, 0
             config = ConsumerConfig(
                 deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
                 opt_start_seq=last + 1,
@@ -400,10 +449,11 @@ class Bus:
         await subscribe()
         self._resubscribe.append(subscribe)
 
-    async def _stream_state(self) -> dict[str, int]:
+    async def _stream_state(self) -> tuple[datetime | None, int]:
+        """When the stream was made (its identity) and its last sequence."""
         assert self._js is not None
         info = await self._js.stream_info(STREAM)
-        return {"last_seq": info.state.last_seq}
+        return info.created, info.state.last_seq
 
     # --- what may be lost ------------------------------------------------------------------------------------
 

@@ -156,7 +156,9 @@ class Settings(BaseSettings):
     timezone: str = "America/Bogota"
     """Time zone of the call centre: dates in summaries are said in it."""
     data_dir: Path = Field(default_factory=lambda: default_data_dir())
-    """Models, broker store, case database and run-time state."""
+    """Broker store, case database and run-time state."""
+    models_dir: Path = Field(default_factory=lambda: default_data_dir() / "models")
+    """Speech models, as fetched by `apuntador models fetch`."""
     nats: Nats = Nats()
     """The broker."""
     gateway: Gateway = Gateway()
@@ -311,7 +313,7 @@ def _table(title: str, model: type[BaseModel], *, skip_sections: bool = False) -
         if field.is_required():
             default = "(required)"
         elif field.default_factory is not None:
-            default = "the user's data directory"
+            default = "the user's data directory" + ("/models" if name == "models_dir" else "")
         elif isinstance(field.default, tuple):
             default = f"`{list(field.default)}`".replace("'", '"')
         else:

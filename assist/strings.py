@@ -1,6 +1,7 @@
 """The catalogue: every sentence a person reads on a screen or a command line, in Spanish and English.
 
-Keys are ``part.what``: file ``locale/<language>/<part>.yaml``, key ``what``. Both languages must have every key with the same placeholders (a test checks it).
+Keys are ``part.what``: file ``locale/<language>/<part>.yaml``, key ``what``. Both languages must have
+every key with the same placeholders (a test checks it).
 :func:`say` falls back to nothing: an unknown key is a programming error.
 """
 

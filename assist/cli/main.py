@@ -1,0 +1,132 @@
+"""The ``apuntador`` command."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assist import config, log
+from assist.config import Settings
+from assist.errors import AssistError
+from assist.strings import say
+
+app = typer.Typer(
+    name="apuntador",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Real-time agent assist for call centres, on your own machines.",
+    rich_markup_mode=None,
+)
+
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+
+
+@app.callback()
+def common(
+    ctx: typer.Context,
+    config_file: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Settings file (TOML).", envvar="APUNTADOR_CONFIG")
+    ] = None,
+) -> None:
+    """Read the settings; sub-commands find them in ``ctx.obj``."""
+    ctx.obj = config.load(config_file)
+    ctx.meta["config_path"] = config.find_config(config_file)
+    # Children of `up` load the same file even when it was found by its default place.
+    log.configure(ctx.obj.log.level, ctx.obj.log.format)
+
+
+@app.command()
+def up(ctx: typer.Context) -> None:
+    """Start broker, gateway, transcribers and assist core here, and keep them running until Ctrl-C or SIGTERM.
+
+    Example: apuntador --config apuntador.toml up
+    """
+    settings: Settings = ctx.obj
+    asyncio.run(_up(settings, ctx.meta["config_path"]))
+
+
+async def _up(settings: Settings, config_path: Path | None) -> None:
+    from assist.stack.up import Stack
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    stack = Stack(settings, config_path=config_path, on_status=lambda line: typer.echo(f"apuntador: {line}"))
+    starting = asyncio.create_task(stack.start())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        return
+    stopping.cancel()
+    starting.result()
+    gateway = settings.gateway
+    last = gateway.port + gateway.workers - 1
+    sip = f"{gateway.bind}:{gateway.port}" + (f"-{last}" if last > gateway.port else "")
+    typer.echo(say(settings.language, "stack.ready", sip=sip, hub=f"ws://{settings.hub.bind}:{settings.hub.port}"))
+    await stop.wait()
+    typer.echo(say(settings.language, "stack.stopping"))
+    await stack.stop()
+    typer.echo(say(settings.language, "stack.stopped"))
+
+
+@app.command()
+def status(ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show the parts of the stack that runs here. Exit code 1 when none runs or a part is not ready."""
+    settings: Settings = ctx.obj
+    path = settings.run_dir / "status.json"
+    try:
+        data = json.loads(path.read_text())
+        os.kill(int(data["up"]), 0)
+    except (OSError, ValueError, KeyError):
+        typer.echo(say(settings.language, "stack.not_running", data_dir=settings.data_dir), err=True)
+        raise typer.Exit(EXIT_ERROR) from None
+    if as_json:
+        typer.echo(json.dumps(data, indent=1))
+    else:
+        for name, part in data["services"].items():
+            state = say(settings.language, f"stack.state_{part['state']}")
+            typer.echo(f"{name:<16}{state:<12}pid {part['pid']:<8}restarts {part['restarts']:<4}{part['detail']}")
+    if any(part["state"] != "ready" for part in data["services"].values()):
+        raise typer.Exit(EXIT_ERROR)
+
+
+@app.command()
+def check(ctx: typer.Context) -> None:
+    """Validate the settings without starting anything (unknown keys, wrong values, routes to nobody)."""
+    settings: Settings = ctx.obj
+    where = ctx.meta["config_path"] or say(settings.language, "stack.check_defaults")
+    typer.echo(say(settings.language, "stack.check_ok", where=where))
+
+
+def main() -> None:
+    """Console entry: errors of ours are one line on standard error and an exit code, never a traceback."""
+    from models.errors import ModelError
+
+    _mount()
+    try:
+        app(standalone_mode=True)
+    except (AssistError, ModelError) as err:
+        sys.stderr.write(f"apuntador: {err}\n")
+        sys.exit(EXIT_USAGE if not err.retryable else EXIT_ERROR)
+
+
+def _mount() -> None:
+    # Mounted here and not at import, so that `apuntador --help` stays quick and imports stay free of side effects.
+    from assist.cli import agent, case, config_cmd, demo, token
+    from models import cli as models_cli
+
+    app.add_typer(models_cli.app, name="models", help="Fetch, list and verify the speech models.")
+    app.add_typer(case.app, name="case", help="The case history.")
+    app.add_typer(token.app, name="token", help="Tokens for the screens.")
+    app.add_typer(config_cmd.app, name="config", help="Settings and generated references.")
+    app.command()(agent.agent)
+    app.command()(demo.demo)

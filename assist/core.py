@@ -1,0 +1,68 @@
+"""The assist process: sessions, case history and hub, ``python -m assist.core``, started by ``apuntador up``."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import structlog
+
+from assist import config, log, notify
+from assist.bus import Bus, BusAddress
+from assist.config import Settings
+from assist.errors import AssistError
+from assist.hub.server import Hub
+from assist.session.service import SessionService
+from assist.store.service import CaseService
+
+EXIT_CONFIG = 3
+"""Trying again will not help: a setting, a playbook or a port is wrong."""
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    Raises:
+        AssistError: a part can't start.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    bus = Bus(BusAddress.load(settings.bus_file), name="assist")
+    await bus.start()
+    await bus.ready(60)
+    # The store first, so that a call that is decided is also kept; the hub last, so that screens find both.
+    cases = CaseService(bus, settings)
+    sessions = SessionService(bus, settings)
+    hub = Hub(bus, settings)
+    await cases.start()
+    await sessions.start()
+    await hub.start()
+    notify.ready(f"ws://{settings.hub.bind}:{settings.hub.port}")
+    structlog.get_logger(__name__).info("assist.ready")
+    await stop.wait()
+    await sessions.stop()
+    await hub.stop()
+    await cases.stop()
+    await bus.close()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Process entry; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="apuntador-assist")
+    parser.add_argument("--config", type=Path)
+    args = parser.parse_args(argv)
+    try:
+        settings = config.load(args.config)
+        log.configure(settings.log.level, settings.log.format, process="assist")
+        asyncio.run(serve(settings))
+    except AssistError as err:
+        sys.stderr.write(f"apuntador assist: {err}\n")
+        return 1 if err.retryable else EXIT_CONFIG
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

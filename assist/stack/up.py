@@ -1,0 +1,207 @@
+"""``apuntador up``: one machine's stack, started in order, watched, and ended in order."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Final
+
+from assist.bus import BusAddress
+from assist.config import Settings
+from assist.errors import StackError
+from assist.stack import broker
+from assist.stack.supervisor import Service, Supervisor
+from assist.strings import say
+
+_READY_S: Final = 60.0
+
+
+class Stack:
+    """The processes of one machine.
+
+    ``on_status`` gets the status line whenever it changes. With ``log_dir`` the children log into files there, else
+    to this process's standard error.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        config_path: Path | None,
+        on_status: Callable[[str], None],
+        log_dir: Path | None = None,
+    ) -> None:
+        self.settings = settings
+        self._config = config_path
+        self._on_status = on_status
+        self._log_dir = log_dir
+        self._last_line = ""
+        self._lock: IO[str] | None = None
+        self.supervisor = Supervisor(log_dir, self._changed)
+
+    async def start(self) -> None:
+        """Start everything and return when all of it is ready.
+
+        Raises:
+            StackError: a stack runs here already, a port is taken, or a part failed; what had started is ended.
+        """
+        self._take_lock()
+        try:
+            self._check_ports()
+            await self._start_parts()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End the gateway, let the rest finish the calls' books, then end the rest; the broker goes last."""
+        await self.supervisor.stop_group("gateway")
+        await self.supervisor.stop_group("transcriber")
+        await self.supervisor.stop()
+        self._write_status()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    async def _start_parts(self) -> None:
+        settings = self.settings
+        if settings.nats.url:
+            token = ""
+            if settings.nats.token_file:
+                try:
+                    token = settings.nats.token_file.read_text().strip()
+                except OSError as err:
+                    raise StackError(f"nats.token_file can't be read: {err}") from None
+            BusAddress(settings.nats.url, token).save(settings.bus_file)
+        else:
+            private = broker.prepare(settings.data_dir)
+            private.address.save(settings.bus_file)
+            port = private.port
+            self.supervisor.add(Service("broker", private.argv, probe=lambda: _accepts(port), stop_s=5))
+            await self._expect(["broker"])
+        config = ["--config", str(self._config)] if self._config else []
+        python = sys.executable
+        names = ["assist"]
+        self.supervisor.add(Service("assist", [python, "-m", "assist.core", *config], stop_s=6))
+        for index in range(self._transcribers()):
+            names.append(f"transcriber.{index}")
+            self.supervisor.add(
+                Service(names[-1], [python, "-m", "assist.transcriber.worker", "--index", str(index), *config])
+            )
+        for index in range(settings.gateway.workers):
+            names.append(f"gateway.{index}")
+            self.supervisor.add(
+                Service(names[-1], [python, "-m", "gateway.worker", "--index", str(index), *config], outlive=True)
+            )
+        await self._expect(names)
+
+    async def _expect(self, names: list[str]) -> None:
+        for name in names:
+            if not await self.supervisor.wait_ready(name, _READY_S):
+                status = self.supervisor.status[name]
+                reason = self._last_words(name) or status.detail or f"not ready after {_READY_S:g} s"
+                raise StackError(f"{name} did not start: {reason}")
+
+    def _last_words(self, name: str) -> str:
+        if self._log_dir is None:
+            return ""
+        with contextlib.suppress(OSError):
+            lines = (self._log_dir / f"{name}.log").read_text(errors="replace").strip().splitlines()
+            return lines[-1] if lines else ""
+        return ""
+
+    def _transcribers(self) -> int:
+        return self.settings.asr.workers or max(1, (os.cpu_count() or 2) - 1)
+
+    def _take_lock(self) -> None:
+        run_dir = self.settings.run_dir
+        try:
+            run_dir.mkdir(parents=True, exist_ok=True)
+            run_dir.chmod(0o700)
+            lock = (run_dir / "up.lock").open("a+")
+        except OSError as err:
+            raise StackError(f"{run_dir} can't be written ({err}); set data_dir to a folder of yours") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            pid = lock.read().strip()
+            lock.close()
+            raise StackError(
+                f"a stack already runs on {self.settings.data_dir} (process {pid}); end it, or use another data_dir"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        self._lock = lock
+
+    def _check_ports(self) -> None:
+        gateway, hub = self.settings.gateway, self.settings.hub
+        for index in range(gateway.workers):
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                _check_free(gateway.bind, gateway.port + index, kind, "gateway.port")
+        _check_free(hub.bind, hub.port, socket.SOCK_STREAM, "hub.port")
+
+    # --- status ----------------------------------------------------------------------------------------------
+
+    def status_line(self) -> str:
+        """One line: each part and how much of it is ready."""
+        language = self.settings.language
+        groups: dict[str, list[str]] = {}
+        for name, status in self.supervisor.status.items():
+            groups.setdefault(name.split(".")[0], []).append(status.state)
+        parts = []
+        for group, states in groups.items():
+            ready = sum(state == "ready" for state in states)
+            label = say(language, f"stack.{group}")
+            if len(states) > 1:
+                parts.append(f"{label} {ready}/{len(states)}")
+            else:
+                parts.append(f"{label} {say(language, f'stack.state_{states[0]}')}")
+        return " · ".join(parts)
+
+    def _changed(self) -> None:
+        line = self.status_line()
+        if line != self._last_line:
+            self._last_line = line
+            self._on_status(line)
+        self._write_status()
+
+    def _write_status(self) -> None:
+        data = {
+            name: {"state": s.state, "pid": s.pid, "restarts": s.restarts, "detail": s.detail}
+            for name, s in self.supervisor.status.items()
+        }
+        path = self.settings.run_dir / "status.json"
+        with contextlib.suppress(OSError):
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text(json.dumps({"up": os.getpid(), "services": data}, indent=1))
+            temporary.replace(path)
+
+
+async def _accepts(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def _check_free(host: str, port: int, kind: socket.SocketKind, key: str) -> None:
+    with socket.socket(socket.AF_INET, kind) as sock:
+        if kind is socket.SOCK_STREAM:
+            # A port whose last connections are still in TIME_WAIT is free for a server.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, port))
+        except OSError as err:
+            word = "UDP" if kind is socket.SOCK_DGRAM else "TCP"
+            raise StackError(
+                f"{word} port {port} on {host} can't be used ({err.strerror}); end what listens there or set {key}"
+            ) from None

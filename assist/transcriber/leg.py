@@ -1,0 +1,123 @@
+"""One leg of one call: audio chunks in, ``Heard`` events out, on the leg's media clock."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from assist.events import Heard, HeardWord, Language, Party
+from assist.wire import AudioChunk
+from models.asr.types import Recogniser, Stream, Transcript, Urgency
+
+
+class Leg:
+    """Puts chunks in order onto a recogniser's stream and turns its transcripts into events.
+
+    ``start`` is the first sample to recognise, ``epoch`` the UTC time of sample 0. Chunks that were already fed are
+    cut, missing ones move the clock on: times stay true whatever was lost. Utterances that end before
+    ``settled_until`` (a sample) are already in the case and are not published again.
+    """
+
+    def __init__(
+        self,
+        call_id: str,
+        party: Party,
+        recogniser: Recogniser,
+        *,
+        language: Language,
+        rate: int,
+        start: int,
+        epoch: float,
+        settled_until: int = 0,
+    ) -> None:
+        self.call_id = call_id
+        self.party = party
+        self.language = language
+        self.rate = rate
+        self.epoch = epoch
+        self.ended = False
+        self.lost = 0
+        """Samples that never arrived."""
+        self.fed = start
+        """Next sample expected."""
+        self._settled_until = settled_until
+        self._stream: Stream = recogniser.stream(rate, start_sample=start)
+        self._unstored: dict[int, int] = {}
+
+    def feed(self, chunk: AudioChunk) -> None:
+        """Buffer one chunk; never blocks."""
+        if self.ended:
+            return
+        pcm = np.frombuffer(chunk.pcm, "<i2")
+        if chunk.start > self.fed:
+            gap = chunk.start - self.fed
+            self.lost += gap
+            self._stream.skip(gap)
+            self.fed = chunk.start
+        fresh = pcm[self.fed - chunk.start :] if chunk.start + len(pcm) > self.fed else pcm[:0]
+        if len(fresh):
+            self._stream.feed(fresh)
+            self.fed += len(fresh)
+        if chunk.end:
+            self.finish()
+
+    def finish(self) -> None:
+        """No more audio will come."""
+        if not self.ended:
+            self.ended = True
+            self._stream.finish()
+
+    def urgency(self) -> Urgency:
+        """What :meth:`step` would do now."""
+        return self._stream.urgency()
+
+    def step(self) -> list[Heard]:
+        """One unit of compute and what came of it."""
+        return [heard for transcript in self._stream.step() for heard in self._publishable(transcript)]
+
+    @property
+    def settled(self) -> bool:
+        """The leg has ended and every word of it has been handed out."""
+        return self.ended and self._stream.urgency() is Urgency.NONE
+
+    @property
+    def done(self) -> int:
+        """First sample that a successor would have to recognise again: not final, or final but not yet stored."""
+        return min([self._stream.done, *self._unstored])
+
+    def sent(self, heard: Heard) -> None:
+        """A final is on its way to the broker: until it is stored, its audio is not done."""
+        start = round((heard.t0 - self.epoch) * self.rate)
+        self._unstored[start] = self._unstored.get(start, 0) + 1
+
+    def stored(self, heard: Heard) -> None:
+        """The broker has acknowledged a final."""
+        start = round((heard.t0 - self.epoch) * self.rate)
+        left = self._unstored.get(start, 0) - 1
+        if left > 0:
+            self._unstored[start] = left
+        else:
+            self._unstored.pop(start, None)
+
+    def _publishable(self, transcript: Transcript) -> Iterable[Heard]:
+        # A replay after a crash may cut an utterance that the predecessor had already published: it is the same
+        # one when most of it lies before the last stored final's end.
+        middle = (transcript.t0 + transcript.t1) / 2 * self.rate
+        if middle < self._settled_until:
+            return
+        yield Heard(
+            call_id=self.call_id,
+            at=self.epoch + transcript.t1,
+            party=self.party,
+            utterance_id=f"{self.party[0]}{transcript.utterance}",
+            text=transcript.text,
+            stable_chars=transcript.stable_chars,
+            final=transcript.final,
+            t0=self.epoch + transcript.t0,
+            t1=self.epoch + transcript.t1,
+            language=self.language,
+            confidence=transcript.confidence,
+            words=tuple(
+                HeardWord(text=w.text, t0=self.epoch + w.t0, t1=self.epoch + w.t1, confidence=w.confidence)
+                for w in transcript.words
+            ),
+        )

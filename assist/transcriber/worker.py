@@ -1,0 +1,82 @@
+"""A transcriber process: ``python -m assist.transcriber.worker``, started by ``apuntador up``."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import structlog
+
+from assist import config, log, notify
+from assist.bus import Bus, BusAddress
+from assist.config import Settings
+from assist.errors import AssistError
+from assist.events import Language
+from assist.transcriber.service import TranscriberService
+from models.asr.registry import open_recogniser
+from models.asr.types import Recogniser
+from models.errors import ModelError, ModelMissing
+
+EXIT_CONFIG = 3
+"""Trying again will not help: a setting or a model is missing."""
+
+
+def load_recognisers(settings: Settings) -> dict[Language, Recogniser]:
+    """One recogniser per configured language that is installed.
+
+    Raises:
+        ModelMissing: none of the configured languages has a model.
+    """
+    found: dict[Language, Recogniser] = {}
+    missing: list[ModelMissing] = []
+    for language in settings.asr.languages:
+        try:
+            found[language] = open_recogniser(language, engine=settings.asr.engine, models_dir=settings.models_dir)
+        except ModelMissing as err:
+            missing.append(err)
+            structlog.get_logger(__name__).warning("transcriber.model_missing", language=language, error=str(err))
+    if not found:
+        raise missing[0]
+    return found
+
+
+async def serve(settings: Settings, index: int) -> None:
+    """Run until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    bus = Bus(BusAddress.load(settings.bus_file), name=f"transcriber.{index}")
+    await bus.start()
+    recognisers = await asyncio.to_thread(load_recognisers, settings)
+    service = TranscriberService(bus, recognisers, calls=settings.asr.calls_per_worker)
+    await bus.ready(60)
+    await service.start()
+    notify.ready(", ".join(f"{language}: {recogniser.name}" for language, recogniser in recognisers.items()))
+    structlog.get_logger(__name__).info("transcriber.ready", worker=service.worker_id)
+    await stop.wait()
+    await service.stop()
+    await bus.close()
+    for recogniser in recognisers.values():
+        recogniser.close()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Process entry; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="apuntador-transcriber")
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--index", type=int, default=0)
+    args = parser.parse_args(argv)
+    try:
+        settings = config.load(args.config)
+        log.configure(settings.log.level, settings.log.format, process=f"transcriber.{args.index}")
+        asyncio.run(serve(settings, args.index))
+    except (AssistError, ModelError) as err:
+        sys.stderr.write(f"apuntador transcriber: {err}\n")
+        return 1 if err.retryable else EXIT_CONFIG
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,286 @@
+"""The bus against a real nats-server: nothing durable is lost, doubled or reordered, whatever dies."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from assist.bus import Bus, BusAddress
+from assist.errors import BusError
+from assist.events import AgentDid, CallEnded, CardWithdrawn, Event, Heard, Party
+from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer
+from tests.support import RealBroker, eventually, running_broker
+
+
+def said(text: str, call_id: str = "c1", *, final: bool = True) -> Heard:
+    return Heard(
+        call_id=call_id,
+        at=1.0,
+        party="customer",
+        utterance_id=f"c-{text}",
+        text=text,
+        stable_chars=len(text),
+        final=final,
+        t0=0.0,
+        t1=1.0,
+        language="es",
+        confidence=1.0,
+    )
+
+
+def texts(events: list[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, Heard)]
+
+
+@pytest.fixture
+def real_broker(tmp_path: Path) -> Iterator[RealBroker]:
+    with running_broker(tmp_path) as real:
+        yield real
+
+
+@pytest_asyncio.fixture
+async def bus(real_broker: RealBroker) -> AsyncIterator[Bus]:
+    bus = Bus(real_broker.address, name="test")
+    await bus.start()
+    await bus.ready()
+    yield bus
+    await bus.close()
+
+
+async def test_durable_events_come_in_order_with_growing_seq(bus: Bus) -> None:
+    got: list[Event] = []
+
+    async def handler(event: Event) -> None:
+        got.append(event)
+
+    await bus.consume("t", "calls.*.in.>", handler)
+    for n in range(50):
+        bus.send(said(str(n)))
+    await eventually(lambda: len(got) == 50)
+    assert texts(got) == [str(n) for n in range(50)]
+    seqs = [event.seq for event in got]
+    assert seqs == sorted(set(seqs))
+    assert seqs[0] > 0
+
+
+async def test_same_meaning_is_stored_once(bus: Bus) -> None:
+    stored: list[int] = []
+    for _ in range(3):
+        bus.send(said("hola"), dedup="c-0", stored=lambda: stored.append(1))
+    await eventually(lambda: len(stored) == 3)
+    assert texts(await bus.history("c1")) == ["hola"]
+
+
+async def test_inputs_and_decisions_go_to_their_own_subjects(bus: Bus) -> None:
+    inputs: list[Event] = []
+
+    async def handler(event: Event) -> None:
+        inputs.append(event)
+
+    await bus.consume("t", "calls.*.in.>", handler)
+    bus.send(CardWithdrawn(call_id="c1", at=1.0, offer_id="o1", reason="taken"))
+    bus.send(AgentDid(call_id="c1", at=1.0, agent_id="ana", action="card_taken", target="o1"))
+    await eventually(lambda: len(inputs) == 1)
+    assert isinstance(inputs[0], AgentDid)
+    assert len(await bus.history("c1")) == 2
+
+
+async def test_history_ends_before_a_sequence_and_is_empty_for_an_unknown_call(bus: Bus) -> None:
+    done: list[int] = []
+    for n in range(4):
+        bus.send(said(str(n)), stored=lambda: done.append(1))
+    await eventually(lambda: len(done) == 4)
+    third = (await bus.history("c1"))[2]
+    assert texts(await bus.history("c1", before=third.seq)) == ["0", "1"]
+    assert await bus.history("nobody") == []
+
+
+async def test_a_failing_handler_gets_the_event_again_before_any_later_one(bus: Bus) -> None:
+    got: list[str] = []
+    failures = iter([True, False, False])
+
+    async def handler(event: Event) -> None:
+        if next(failures):
+            raise OSError("disk full")
+        got.extend(texts([event]))
+
+    await bus.consume("t", "calls.*.in.>", handler)
+    bus.send(said("first"))
+    bus.send(said("second"))
+    await eventually(lambda: len(got) == 2)
+    assert got == ["first", "second"]
+
+
+async def test_bytes_that_are_no_event_are_skipped(bus: Bus, real_broker: RealBroker) -> None:
+    import nats
+
+    got: list[Event] = []
+
+    async def handler(event: Event) -> None:
+        got.append(event)
+
+    await bus.consume("t", "calls.*.in.>", handler)
+    raw = await nats.connect(real_broker.address.url, token=real_broker.address.token)
+    for payload in (b"\xff\xfe", b"{}", b'{"type":"Heard","call_id":7}'):
+        await raw.jetstream().publish("calls.c1.in.Heard", payload)
+    await raw.close()
+    bus.send(said("after"))
+    await eventually(lambda: len(got) == 1)
+    assert texts(got) == ["after"]
+    assert texts(await bus.history("c1")) == ["after"]
+
+
+async def test_broker_killed_and_restarted_loses_and_doubles_nothing(bus: Bus, real_broker: RealBroker) -> None:
+    consumed: list[Event] = []
+    followed: list[Event] = []
+    states: list[bool] = []
+
+    async def consume(event: Event) -> None:
+        consumed.append(event)
+
+    async def follow(event: Event) -> None:
+        followed.append(event)
+
+    await bus.consume("t", "calls.*.in.>", consume)
+    await bus.follow(follow)
+    bus.watch(states.append)
+    for n in range(20):
+        bus.send(said(str(n)))
+    await eventually(lambda: len(consumed) == 20)
+    real_broker.kill()
+    await eventually(lambda: not bus.connected)
+    for n in range(20, 40):
+        bus.send(said(str(n)))
+    real_broker.start()
+    await eventually(lambda: len(consumed) >= 40 and len(followed) >= 40, timeout=20)
+    assert texts(consumed) == [str(n) for n in range(40)]
+    assert texts(followed) == [str(n) for n in range(40)]
+    assert texts(await bus.history("c1")) == [str(n) for n in range(40)]
+    assert states == [False, True]
+
+
+async def test_a_broker_that_lost_its_store_is_used_again(bus: Bus, real_broker: RealBroker, tmp_path: Path) -> None:
+    consumed: list[Event] = []
+    followed: list[Event] = []
+
+    async def consume(event: Event) -> None:
+        consumed.append(event)
+
+    async def follow(event: Event) -> None:
+        followed.append(event)
+
+    await bus.consume("t", "calls.*.in.>", consume)
+    await bus.follow(follow)
+    bus.send(said("before"))
+    await eventually(lambda: len(consumed) == 1 and len(followed) == 1)
+    real_broker.kill()
+    shutil.rmtree(tmp_path / "nats")
+    await eventually(lambda: not bus.connected)
+    bus.send(said("after"))
+    real_broker.start()
+    await eventually(lambda: texts(consumed) == ["before", "after"], timeout=20)
+    await eventually(lambda: texts(followed) == ["before", "after"], timeout=20)
+
+
+async def test_a_new_process_goes_on_where_the_dead_one_stopped(real_broker: RealBroker) -> None:
+    got: list[str] = []
+
+    async def handler(event: Event) -> None:
+        got.extend(texts([event]))
+
+    first = Bus(real_broker.address, name="first")
+    await first.start()
+    await first.consume("t", "calls.*.in.>", handler)
+    first.send(said("a"))
+    await eventually(lambda: got == ["a"])
+    await first.close()
+
+    second = Bus(real_broker.address, name="second")
+    await second.start()
+    second.send(said("b"))
+    await second.consume("t", "calls.*.in.>", handler)
+    await eventually(lambda: len(got) == 2)
+    assert got == ["a", "b"]
+    await second.close()
+
+
+async def test_partials_and_audio_reach_their_followers(bus: Bus) -> None:
+    partials: list[Event] = []
+    chunks: list[tuple[Party, AudioChunk]] = []
+
+    async def on_partial(event: Event) -> None:
+        partials.append(event)
+
+    async def on_audio(party: Party, chunk: AudioChunk) -> None:
+        chunks.append((party, chunk))
+
+    await bus.follow_live(on_partial)
+    stop = await bus.follow_audio("c1", on_audio)
+    await bus.send_live(said("ho", final=False))
+    sent = AudioChunk(8000, 480, 1000.0, b"\x01\x00" * 480)
+    await bus.send_audio("c1", "agent", sent)
+    await bus.send_audio("other", "agent", sent)
+    await bus.send_audio("c1", "customer", AudioChunk(8000, 0, 1000.0, b"", end=True))
+    await eventually(lambda: len(partials) == 1 and len(chunks) == 2)
+    assert chunks[0] == ("agent", sent)
+    assert chunks[1][0] == "customer"
+    assert chunks[1][1].end
+    assert await bus.history("c1") == []
+    await stop()
+
+
+async def test_one_member_of_the_group_answers_a_claim(bus: Bus) -> None:
+    claim = Claim(call_id="c1", language="es", rate=8000, epoch={"customer": 1.0}, resume={"customer": 0})
+    assert await bus.claim(claim, timeout=0.3) is None
+    seen: list[Claim] = []
+
+    async def take(asked: Claim) -> ClaimAnswer:
+        seen.append(asked)
+        return ClaimAnswer(worker_id="t1", accepted=True)
+
+    await bus.serve_claims(take)
+    assert await bus.claim(claim) == ClaimAnswer(worker_id="t1", accepted=True)
+    assert seen == [claim]
+
+
+async def test_beats_arrive(bus: Bus) -> None:
+    got: list[Beat] = []
+
+    async def handler(beat: Beat) -> None:
+        got.append(beat)
+
+    await bus.follow_beats(handler)
+    beat = Beat(worker_id="t1", done={"c1": {"agent": 800}}, lag=0.1)
+    await bus.send_beat(beat)
+    await eventually(lambda: got == [beat])
+
+
+async def test_without_a_broker_the_error_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(BusError, match="apuntador up"):
+        BusAddress.load(tmp_path / "nats.json")
+    bus = Bus(BusAddress("nats://127.0.0.1:9"), name="test")
+    await bus.start()
+    bus.send(said("kept"))
+    await bus.send_live(said("dropped", final=False))
+    assert bus.dropped_live == 1
+    with pytest.raises(BusError, match="no broker at"):
+        await bus.ready(0.3)
+    await bus.close(flush_s=0.1)
+
+
+async def test_a_wrong_token_never_connects(real_broker: RealBroker) -> None:
+    bus = Bus(BusAddress(real_broker.address.url, "wrong"), name="test")
+    await bus.start()
+    with pytest.raises(BusError):
+        await bus.ready(1.0)
+    await bus.close(flush_s=0.1)
+
+
+async def test_a_call_id_that_is_no_token_is_refused(bus: Bus) -> None:
+    ended = CallEnded(call_id="a.b>", at=1.0, reason="lost", sip_code=0, answered=False)
+    with pytest.raises(BusError, match="call id"):
+        bus.send(ended)
+    await asyncio.sleep(0)
