@@ -157,8 +157,8 @@ class Settings(BaseSettings):
     """Time zone of the call centre: dates in summaries are said in it."""
     data_dir: Path = Field(default_factory=lambda: default_data_dir())
     """Broker store, case database and run-time state."""
-    models_dir: Path = Field(default_factory=lambda: default_data_dir() / "models")
-    """Speech models, as fetched by `apuntador models fetch`."""
+    models_dir: Path | None = None
+    """Speech models, as fetched by `apuntador models fetch`; empty is models/ in the data directory."""
     nats: Nats = Nats()
     """The broker."""
     gateway: Gateway = Gateway()
@@ -177,6 +177,11 @@ class Settings(BaseSettings):
     """Sources of calls, in order of match."""
     agent: tuple[Agent, ...] = (Agent(id="agent", sip="sip:agent@127.0.0.1:5080"),)
     """Agents and their phones."""
+
+    @property
+    def models_path(self) -> Path:
+        """Folder of the speech models."""
+        return self.models_dir or self.data_dir / "models"
 
     @property
     def run_dir(self) -> Path:
@@ -313,7 +318,7 @@ def _table(title: str, model: type[BaseModel], *, skip_sections: bool = False) -
         if field.is_required():
             default = "(required)"
         elif field.default_factory is not None:
-            default = "the user's data directory" + ("/models" if name == "models_dir" else "")
+            default = "the user's data directory"
         elif isinstance(field.default, tuple):
             default = f"`{list(field.default)}`".replace("'", '"')
         else:

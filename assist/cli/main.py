@@ -109,12 +109,12 @@ def check(ctx: typer.Context) -> None:
 
 def main() -> None:
     """Console entry: errors of ours are one line on standard error and an exit code, never a traceback."""
-    from models.errors import ModelError
+    from models.errors import ModelsError
 
     _mount()
     try:
         app(standalone_mode=True)
-    except (AssistError, ModelError) as err:
+    except (AssistError, ModelsError) as err:
         sys.stderr.write(f"apuntador: {err}\n")
         sys.exit(EXIT_USAGE if not err.retryable else EXIT_ERROR)
 

