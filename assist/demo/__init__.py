@@ -1,0 +1,1 @@
+"""The demonstration: two recorded conversations of ours, one in Spanish and one in English, with exact references."""

@@ -1,0 +1,1 @@
+"""Makes the demo recordings: ``python -m bench.demo_audio``. See assist/demo/README.md."""
