@@ -16,7 +16,7 @@ from assist.events import Language
 from assist.transcriber.service import TranscriberService
 from models.asr.registry import open_recogniser
 from models.asr.types import Recogniser
-from models.errors import ModelError, ModelMissing
+from models.errors import ModelsError, ModelMissing
 
 EXIT_CONFIG = 3
 """Trying again will not help: a setting or a model is missing."""
@@ -32,7 +32,7 @@ def load_recognisers(settings: Settings) -> dict[Language, Recogniser]:
     missing: list[ModelMissing] = []
     for language in settings.asr.languages:
         try:
-            found[language] = open_recogniser(language, engine=settings.asr.engine, models_dir=settings.models_dir)
+            found[language] = open_recogniser(language, engine=settings.asr.engine, models_dir=settings.models_path)
         except ModelMissing as err:
             missing.append(err)
             structlog.get_logger(__name__).warning("transcriber.model_missing", language=language, error=str(err))
@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
         settings = config.load(args.config)
         log.configure(settings.log.level, settings.log.format, process=f"transcriber.{args.index}")
         asyncio.run(serve(settings, args.index))
-    except (AssistError, ModelError) as err:
+    except (AssistError, ModelsError) as err:
         sys.stderr.write(f"apuntador transcriber: {err}\n")
         return 1 if err.retryable else EXIT_CONFIG
     return 0

