@@ -82,7 +82,9 @@ class Leg:
     @property
     def done(self) -> int:
         """First sample that a successor would have to recognise again: not final, or final but not yet stored."""
-        return min([self._stream.done, *self._unstored])
+        # A stream that has ended has nothing left, though its last few milliseconds fill no analysis frame.
+        done = self.fed if self.settled else self._stream.done
+        return min([done, *self._unstored])
 
     def sent(self, heard: Heard) -> None:
         """A final is on its way to the broker: until it is stored, its audio is not done."""
