@@ -8,7 +8,6 @@ and so on one clock.
 
 import asyncio
 import contextlib
-import json
 import math
 import shutil
 import sys
@@ -21,9 +20,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from websockets.asyncio.client import connect
 
-from assist import config, wire
+from assist import config
 from assist.bus import Bus, BusAddress
 from assist.config import Settings
 from assist.demo.conversation import Conversation, load
@@ -32,6 +30,8 @@ from assist.events import CallEnded, CallStarted, CaseSaved, Event, Language, Pa
 from assist.hub.auth import TokenStore
 from assist.stack.up import Stack
 from assist.wire import AudioChunk
+from tui.client import HubClient
+from tui.frames import Frame, Incoming, Snapshot
 
 _RATE: Final = 8000
 _CALLS_PER_GATEWAY: Final = 2
@@ -72,6 +72,10 @@ class LiveCall:
         """UTC second at which the gateway saw the call end."""
         return next(event.at for _, event in self.seen if isinstance(event, CallEnded))
 
+    def saved(self) -> bool:
+        """Whether the case history has the call."""
+        return any(isinstance(event, CaseSaved) for _, event in self.seen)
+
 
 def read_wav(path: Path) -> NDArray[np.int16]:
     """Samples of a 16-bit mono WAV file."""
@@ -93,20 +97,36 @@ async def run_calls(language: Language, calls: int, *, stagger_s: float = 1.7) -
     """Place ``calls`` calls, ``stagger_s`` apart so that they do not speak in step, and watch them to the end."""
     folder = Path(tempfile.mkdtemp(prefix="apuntador-bench-"))
     try:
-        settings, path, phones = _write_settings(folder, language, calls)
-        stack = Stack(settings, config_path=path, on_status=lambda line: None, log_dir=folder / "logs")
-        await stack.start()
-        try:
-            async with _observer(settings, load(language), calls) as watched:
-                await asyncio.gather(
-                    *(_place(settings, language, index, port, stagger_s) for index, port in enumerate(phones))
-                )
-                await watched.all_saved(30)
-                return list(watched.calls.values())
-        finally:
-            await stack.stop()
+        async with live_rig(folder, language, calls) as rig:
+            await asyncio.gather(*(rig.place(index, after_s=index * stagger_s) for index in range(calls)))
+            await rig.all_saved(30)
+            return list(rig.calls.values())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.asynccontextmanager
+async def live_rig(folder: Path, language: Language, calls: int) -> AsyncIterator["LiveRig"]:
+    """A running stack below ``folder`` with room for ``calls`` calls, and its observer."""
+    settings, path, phones = _write_settings(folder, language, calls)
+    stack = Stack(settings, config_path=path, on_status=lambda line: None, log_dir=folder / "logs")
+    await stack.start()
+    try:
+        bus = Bus(BusAddress.load(settings.bus_file), name="bench")
+        await bus.start()
+        await bus.ready()
+        rig = LiveRig(stack, settings, bus, load(language), phones)
+        token, _ = TokenStore.in_dir(settings.data_dir).create("lead", "bench", days=1)
+        client = HubClient(f"ws://{settings.hub.bind}:{settings.hub.port}", token)
+        watching = asyncio.create_task(client.run(rig.receive))
+        try:
+            yield rig
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            await bus.close()
+    finally:
+        await stack.stop()
 
 
 def _write_settings(folder: Path, language: Language, calls: int) -> tuple[Settings, Path, list[int]]:
@@ -132,91 +152,92 @@ def _write_settings(folder: Path, language: Language, calls: int) -> tuple[Setti
     return config.load(path), path, phones
 
 
-async def _place(settings: Settings, language: Language, index: int, phone: int, stagger_s: float) -> None:
-    conversation = load(language)
-    agent = await _phone("--port", str(phone), "--answer", "--play", str(conversation.wav("agent")))
-    assert agent.stdout is not None
-    await agent.stdout.readline()
-    await asyncio.sleep(index * stagger_s)
-    sip = settings.gateway.port + index // _CALLS_PER_GATEWAY
-    customer = await _phone(
-        "--bind", f"127.0.1.{index + 1}", "--port", str(phone),
-        "--call", f"sip:100@127.0.0.1:{sip}", "--play", str(conversation.wav("customer")), "--hang-up",
-    )  # fmt: skip
-    try:
-        code = await asyncio.wait_for(customer.wait(), conversation.duration + 30)
-        if code != 0:
-            raise RuntimeError(f"call {index} was not answered")
-        await asyncio.wait_for(agent.wait(), 10)
-    finally:
-        for process in (customer, agent):
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+class LiveRig:
+    """Places calls on a running stack and notes what the observer sees of them, and when."""
 
-
-async def _phone(*arguments: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway.endpoint.phone", *arguments,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-
-
-class _Watched:
-    def __init__(self, bus: Bus, conversation: Conversation, expected: int) -> None:
+    def __init__(
+        self, stack: Stack, settings: Settings, bus: Bus, conversation: Conversation, phones: list[int]
+    ) -> None:
+        self.stack = stack
+        self.settings = settings
+        self.conversation = conversation
         self.calls: dict[str, LiveCall] = {}
         self._bus = bus
-        self._conversation = conversation
-        self._expected = expected
+        self._phones = phones
+        self._following: set[asyncio.Task[object]] = set()
 
-    async def on_event(self, event: Event) -> None:
+    async def place(self, index: int, *, after_s: float = 0.0, record: Path | None = None) -> None:
+        """One call from customer ``index`` to agent ``index``; returns when it is over.
+
+        With ``record`` what each phone hears is written there as ``customer.wav`` and ``agent.wav``.
+        """
+        conversation = self.conversation
+        agent = await self._phone(
+            "agent", record, "--port", str(self._phones[index]), "--answer", "--play", str(conversation.wav("agent"))
+        )
+        assert agent.stdout is not None
+        await agent.stdout.readline()
+        await asyncio.sleep(after_s)
+        sip = self.settings.gateway.port + index // _CALLS_PER_GATEWAY
+        customer = await self._phone(
+            "customer", record, "--bind", f"127.0.1.{index + 1}", "--port", str(self._phones[index]),
+            "--call", f"sip:100@127.0.0.1:{sip}", "--play", str(conversation.wav("customer")), "--hang-up",
+        )  # fmt: skip
+        try:
+            code = await asyncio.wait_for(customer.wait(), conversation.duration + 30)
+            if code != 0:
+                raise RuntimeError(f"call {index} was not answered")
+            await asyncio.wait_for(agent.wait(), 10)
+        finally:
+            for process in (customer, agent):
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+
+    async def _phone(self, party: Party, record: Path | None, *arguments: str) -> asyncio.subprocess.Process:
+        recording = ["--record", str(record / f"{party}.wav")] if record else []
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway.endpoint.phone", *arguments, *recording,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def receive(self, frame: Frame) -> None:
+        """The observer's sink."""
         now = time.time()
+        if isinstance(frame, Incoming):
+            self._note(now, frame.event)
+        elif isinstance(frame, Snapshot):
+            known = {event.seq for _, event in self.calls[frame.call_id].seen} if frame.call_id in self.calls else set()
+            for event in frame.events:
+                if event.seq not in known:
+                    self._note(now, event)
+
+    def _note(self, now: float, event: Event) -> None:
         if isinstance(event, CallStarted) and event.call_id not in self.calls:
-            call = LiveCall(event.call_id, self._conversation)
-            self.calls[event.call_id] = call
-            await self._bus.follow_audio(event.call_id, lambda party, chunk: self._on_audio(call, party, chunk))
-        if event.call_id in self.calls:
-            self.calls[event.call_id].seen.append((now, event))
+            self._watch_call(event.call_id)
+        # System-wide events (a broker that is down) concern every call.
+        for call in [self.calls[event.call_id]] if event.call_id in self.calls else self.calls.values():
+            if event.call_id in ("", call.call_id):
+                call.seen.append((now, event))
 
-    async def _on_audio(self, call: LiveCall, party: Party, chunk: AudioChunk) -> None:
-        leg = call.audio.setdefault(party, LegAudio())
-        leg.epoch = chunk.epoch
-        leg.chunks.append(chunk)
+    def _watch_call(self, call_id: str) -> None:
+        call = self.calls[call_id] = LiveCall(call_id, self.conversation)
 
-    def saved(self) -> int:
-        return sum(any(isinstance(event, CaseSaved) for _, event in call.seen) for call in self.calls.values())
+        async def on_audio(party: Party, chunk: AudioChunk) -> None:
+            leg = call.audio.setdefault(party, LegAudio())
+            leg.epoch = chunk.epoch
+            leg.chunks.append(chunk)
+
+        task: asyncio.Task[object] = asyncio.create_task(self._bus.follow_audio(call_id, on_audio))
+        self._following.add(task)
 
     async def all_saved(self, timeout: float) -> None:
+        """Wait until every agent's call is in the case history.
+
+        Raises:
+            RuntimeError: it is not within ``timeout`` seconds.
+        """
         deadline = time.monotonic() + timeout
-        while self.saved() < self._expected:
+        while (saved := sum(call.saved() for call in self.calls.values())) < len(self._phones):
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{self.saved()} of {self._expected} cases were saved in {timeout:g} s")
+                raise RuntimeError(f"{saved} of {len(self._phones)} cases were saved in {timeout:g} s")
             await asyncio.sleep(0.1)
-
-
-@contextlib.asynccontextmanager
-async def _observer(settings: Settings, conversation: Conversation, expected: int) -> AsyncIterator[_Watched]:
-    bus = Bus(BusAddress.load(settings.bus_file), name="bench")
-    await bus.start()
-    await bus.ready()
-    watched = _Watched(bus, conversation, expected)
-    token, _ = TokenStore.in_dir(settings.data_dir).create("lead", "bench", days=1)
-    url = f"ws://{settings.hub.bind}:{settings.hub.port}"
-    async with connect(url, additional_headers={"Authorization": f"Bearer {token}"}) as socket:
-        await socket.send(json.dumps({"op": "watch", "call_id": "*", "since": 0}))
-
-        async def read() -> None:
-            async for message in socket:
-                frame = json.loads(message)
-                if frame["op"] == "event":
-                    await watched.on_event(wire.decode(json.dumps(frame["event"])))
-                elif frame["op"] == "snapshot":
-                    for raw in frame["events"]:
-                        await watched.on_event(wire.decode(json.dumps(raw)))
-
-        reader = asyncio.create_task(read())
-        try:
-            yield watched
-        finally:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
-            await bus.close()

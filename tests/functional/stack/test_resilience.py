@@ -1,0 +1,126 @@
+"""A real call while its helpers are killed, one after the other: the two people never notice, and nothing is lost."""
+
+import asyncio
+import os
+import signal
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from assist.events import Degraded, Event, Heard, Party
+from bench.live import PARTIES, LiveCall, LiveRig, find_offset, live_rig, read_wav
+from bench.text import normalise
+from tests.support import eventually
+
+pytestmark = [pytest.mark.models, pytest.mark.timeout(300)]
+
+RATE = 8000
+
+
+def kill(rig: LiveRig, name: str) -> None:
+    os.kill(rig.stack.supervisor.status[name].pid, signal.SIGKILL)
+
+
+def finals(call: LiveCall) -> list[Heard]:
+    return [event for _, event in call.seen if isinstance(event, Heard) and event.final and event.text]
+
+
+def has(call: LiveCall, condition: Callable[[Event], bool]) -> bool:
+    return any(condition(event) for _, event in call.seen)
+
+
+def degraded(component: str, level: str) -> Callable[[Event], bool]:
+    return lambda event: isinstance(event, Degraded) and event.component == component and event.level == level
+
+
+def heard_by_the_other(recording: Path, played: Path) -> float:
+    """Least correlation over every second in which ``played`` speaks, of what was heard with what was played."""
+    heard, original = read_wav(recording).astype(float), read_wav(played).astype(float)
+    offset = find_offset(heard.astype(np.int16), original.astype(np.int16))
+    least = 1.0
+    for begin in range(0, len(original) - RATE, RATE):
+        wanted = original[begin : begin + RATE]
+        got = heard[offset + begin : offset + begin + RATE]
+        if len(got) == RATE and np.sqrt(np.mean(wanted**2)) > 300:
+            least = min(least, float(np.corrcoef(wanted, got)[0, 1]))
+    return least
+
+
+async def test_recogniser_assist_and_broker_killed_one_at_a_time_in_one_call(tmp_path: Path) -> None:
+    async with live_rig(tmp_path, "es", 1) as rig:
+        placed = asyncio.create_task(rig.place(0, record=tmp_path))
+        await eventually(lambda: bool(rig.calls), 30, "the call")
+        (call,) = rig.calls.values()
+
+        await eventually(lambda: len(finals(call)) >= 2, 40, "finals before the first kill")
+        kill(rig, "transcriber.0")
+        await eventually(lambda: has(call, degraded("recogniser", "down")), 10, "recogniser down on the screen")
+        await eventually(lambda: has(call, degraded("recogniser", "ok")), 20, "recogniser back")
+
+        before = len(finals(call))
+        await eventually(lambda: len(finals(call)) > before, 30, "a final after the recogniser came back")
+        kill(rig, "assist")
+        await eventually(lambda: rig.stack.supervisor.status["assist"].restarts == 1, 10)
+        before = len(finals(call))
+        await eventually(lambda: len(finals(call)) > before, 30, "a final after the hub came back")
+
+        kill(rig, "broker")
+        await eventually(lambda: has(call, degraded("broker", "down")), 10, "broker down on the screen")
+        await eventually(lambda: has(call, degraded("broker", "ok")), 20, "broker back")
+        before = len(finals(call))
+        await eventually(lambda: len(finals(call)) > before, 30, "a final after the broker came back")
+
+        await placed
+        await rig.all_saved(30)
+        assert rig.stack.supervisor.status["gateway.0"].restarts == 0
+
+    # The two people heard each other the whole time.
+    assert heard_by_the_other(tmp_path / "customer.wav", call.conversation.wav("agent")) > 0.9
+    assert heard_by_the_other(tmp_path / "agent.wav", call.conversation.wav("customer")) > 0.9
+
+    lines = case_lines(tmp_path / "cases.db")
+    assert {(event.party, event.text) for event in finals(call)} <= {(party, text) for party, text, _ in lines}
+    assert len({(party, t0) for party, _, t0 in lines}) == len(lines)
+    for party in PARTIES:
+        everything = " ".join(text for who, text, _ in lines if who == party)
+        assert coverage(call, party, everything) > 0.75
+        assert len(normalise(everything, "es")) < 1.2 * sum(
+            len(normalise(turn.text, "es")) for turn in call.conversation.turns if turn.party == party
+        ), "something was said twice"
+
+
+def case_lines(database: Path) -> list[tuple[str, str, float]]:
+    """Party, text and start of every line of the only case."""
+    with sa.create_engine(f"sqlite:///{database}").connect() as connection:
+        rows = connection.execute(sa.text("SELECT party, text, t0 FROM lines WHERE text <> '' ORDER BY t0")).all()
+    return [(str(party), str(text), float(t0)) for party, text, t0 in rows]
+
+
+def coverage(call: LiveCall, party: Party, everything: str) -> float:
+    """Least share of a turn's words, among the turns of six and more, that the case has."""
+    have = set(normalise(everything, "es"))
+    shares = []
+    for turn in call.conversation.turns:
+        words = normalise(turn.text, "es")
+        if turn.party == party and len(words) >= 6:
+            shares.append(sum(word in have for word in words) / len(words))
+    return min(shares)
+
+
+def test_the_correlation_tells_the_legs_apart(tmp_path: Path) -> None:
+    """The correlation above means something: it is low for the wrong recording and survives µ-law."""
+    from assist.demo.conversation import load
+
+    conversation = load("es")
+    other = tmp_path / "other.wav"
+    with wave.open(str(other), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(bytes(800) + read_wav(conversation.wav("customer")).tobytes())
+    assert heard_by_the_other(other, conversation.wav("customer")) > 0.99
+    assert heard_by_the_other(other, conversation.wav("agent")) < 0.3
