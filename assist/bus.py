@@ -21,9 +21,8 @@ import json
 import re
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -478,7 +477,7 @@ class Bus:
 
     async def follow_audio(
         self, call_id: str, handler: Callable[[Party, AudioChunk], Awaitable[None]]
-    ) -> Callable[[], Awaitable[None]]:
+    ) -> Callable[[], Coroutine[Any, Any, None]]:
         """Hand both legs' chunks to ``handler``; the returned coroutine function ends it."""
 
         async def on_message(msg: Msg) -> None:

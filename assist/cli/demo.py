@@ -53,4 +53,4 @@ def demo(
 def _fetch_models(settings: Settings, language: Language) -> None:
     from models.cli import fetch_missing
 
-    fetch_missing(language, models_dir=settings.models_path)
+    fetch_missing(language, settings.models_path)

@@ -37,7 +37,8 @@ def common(
     """Read the settings; sub-commands find them in ``ctx.obj``."""
     ctx.obj = config.load(config_file)
     ctx.meta["config_path"] = config.find_config(config_file)
-    # Children of `up` load the same file even when it was found by its default place.
+    # The models package knows no settings; it takes its language from here unless told otherwise.
+    os.environ.setdefault("APUNTADOR_LANG", ctx.obj.language)
     log.configure(ctx.obj.log.level, ctx.obj.log.format)
 
 

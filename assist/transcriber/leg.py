@@ -15,6 +15,9 @@ class Leg:
     ``start`` is the first sample to recognise, ``epoch`` the UTC time of sample 0. Chunks that were already fed are
     cut, missing ones move the clock on: times stay true whatever was lost. Utterances that end before
     ``settled_until`` (a sample) are already in the case and are not published again.
+
+    :meth:`feed` and :meth:`finish` may come from another thread than :meth:`urgency` and :meth:`step`; the rest is
+    plain data that any thread may read.
     """
 
     def __init__(
@@ -41,7 +44,10 @@ class Leg:
         """Next sample expected."""
         self._settled_until = settled_until
         self._stream: Stream = recogniser.stream(rate, start_sample=start)
-        self._unstored: dict[int, int] = {}
+        self._unstored: list[int] = []
+        self._stream_done = start
+        self.settled = False
+        """The leg has ended and every word of it has been handed out."""
 
     def feed(self, chunk: AudioChunk) -> None:
         """Buffer one chunk; never blocks."""
@@ -67,38 +73,33 @@ class Leg:
             self._stream.finish()
 
     def urgency(self) -> Urgency:
-        """What :meth:`step` would do now."""
-        return self._stream.urgency()
+        """What :meth:`step` would do now; finds out when the leg is settled."""
+        ended = self.ended
+        urgency = self._stream.urgency()
+        if ended and urgency is Urgency.NONE:
+            self.settled = True
+        return urgency
 
     def step(self) -> list[Heard]:
-        """One unit of compute and what came of it."""
-        return [heard for transcript in self._stream.step() for heard in self._publishable(transcript)]
-
-    @property
-    def settled(self) -> bool:
-        """The leg has ended and every word of it has been handed out."""
-        return self.ended and self._stream.urgency() is Urgency.NONE
+        """One unit of compute and what came of it. Its finals count as not stored until :meth:`stored`."""
+        heard = [event for transcript in self._stream.step() for event in self._publishable(transcript)]
+        # Before the stream's own progress shows: a heartbeat in between must not call them done.
+        self._unstored += [self._sample(event) for event in heard if event.final]
+        self._stream_done = self._stream.done
+        return heard
 
     @property
     def done(self) -> int:
         """First sample that a successor would have to recognise again: not final, or final but not yet stored."""
         # A stream that has ended has nothing left, though its last few milliseconds fill no analysis frame.
-        done = self.fed if self.settled else self._stream.done
-        return min([done, *self._unstored])
-
-    def sent(self, heard: Heard) -> None:
-        """A final is on its way to the broker: until it is stored, its audio is not done."""
-        start = round((heard.t0 - self.epoch) * self.rate)
-        self._unstored[start] = self._unstored.get(start, 0) + 1
+        return min([self.fed if self.settled else self._stream_done, *self._unstored])
 
     def stored(self, heard: Heard) -> None:
         """The broker has acknowledged a final."""
-        start = round((heard.t0 - self.epoch) * self.rate)
-        left = self._unstored.get(start, 0) - 1
-        if left > 0:
-            self._unstored[start] = left
-        else:
-            self._unstored.pop(start, None)
+        self._unstored.remove(self._sample(heard))
+
+    def _sample(self, heard: Heard) -> int:
+        return round((heard.t0 - self.epoch) * self.rate)
 
     def _publishable(self, transcript: Transcript) -> Iterable[Heard]:
         # A replay after a crash may cut an utterance that the predecessor had already published: it is the same

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, cast
 
 import structlog
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 class _Call:
     claim: Claim
     legs: dict[Party, Leg]
-    unsubscribe: Callable[[], Awaitable[None]]
+    unsubscribe: Callable[[], Coroutine[Any, Any, None]]
     last_audio: float
     waiting_since: dict[Party, float] = dataclasses.field(default_factory=dict)
     computing: int = 0
@@ -146,8 +146,6 @@ class TranscriberService:
         with self._lock:
             call.legs[party] = leg
             leg.feed(chunk)
-            if leg.urgency() is not Urgency.NONE:
-                call.waiting_since.setdefault(party, call.last_audio)
         self._work.set()
 
     async def _drop(self, call_id: str) -> None:
@@ -173,10 +171,7 @@ class TranscriberService:
                 log.exception("transcriber.step_failed", call_id=call_id, party=party)
                 heard = []
             with self._lock:
-                if leg.urgency() is Urgency.NONE:
-                    call.waiting_since.pop(party, None)
-                else:
-                    call.waiting_since[party] = time.monotonic()
+                call.waiting_since.pop(party, None)
             self._loop.call_soon_threadsafe(self._on_step_done, call_id, call, leg, heard)
 
     def _most_urgent(self) -> tuple[str, _Call, Party, Leg] | None:
@@ -185,10 +180,14 @@ class TranscriberService:
             best: tuple[tuple[int, float], tuple[str, _Call, Party, Leg]] | None = None
             for call_id, call in self._calls.items():
                 for party, leg in call.legs.items():
+                    was_settled = leg.settled
                     urgency = leg.urgency()
                     if urgency is Urgency.NONE:
+                        if leg.settled and not was_settled:
+                            self._loop.call_soon_threadsafe(self._settle_if_done, call_id)
                         continue
-                    rank = (int(urgency), now - call.waiting_since.get(party, now))
+                    waited = now - call.waiting_since.setdefault(party, now)
+                    rank = (int(urgency), waited)
                     if best is None or rank > best[0]:
                         best = (rank, (call_id, call, party, leg))
             if best is None:
@@ -207,7 +206,6 @@ class TranscriberService:
         if not heard.final:
             self._keep(self._bus.send_live(heard))
             return
-        leg.sent(heard)
 
         def stored() -> None:
             leg.stored(heard)

@@ -16,7 +16,7 @@ from assist.events import Language
 from assist.transcriber.service import TranscriberService
 from models.asr.registry import open_recogniser
 from models.asr.types import Recogniser
-from models.errors import ModelsError, ModelMissing
+from models.errors import ModelMissing, ModelsError
 
 EXIT_CONFIG = 3
 """Trying again will not help: a setting or a model is missing."""

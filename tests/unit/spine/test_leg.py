@@ -127,9 +127,8 @@ def test_a_replay_does_not_repeat_what_is_in_the_case(make_leg: Callable[..., tu
 
 def test_a_final_is_not_done_before_it_is_stored(make_leg: Callable[..., tuple[Leg, ScriptedStream]]) -> None:
     leg, stream = make_leg([final(1.0, 2.0)])
-    (heard,) = leg.step()
     stream.done = 20000
-    leg.sent(heard)
+    (heard,) = leg.step()
     assert leg.done == 8000
     leg.stored(heard)
     assert leg.done == 20000
@@ -138,8 +137,10 @@ def test_a_final_is_not_done_before_it_is_stored(make_leg: Callable[..., tuple[L
 def test_the_end_settles_all_audio(make_leg: Callable[..., tuple[Leg, ScriptedStream]]) -> None:
     leg, _ = make_leg()
     leg.feed(chunk(0))
+    assert leg.urgency() is Urgency.NONE
     assert not leg.settled
     leg.feed(chunk(480, 100, end=True))
+    assert leg.urgency() is Urgency.NONE
     assert leg.settled
     assert leg.done == leg.fed == 580
     leg.feed(chunk(580))

@@ -1,0 +1,260 @@
+"""A leg of a call as a stream of transcripts: VAD, endpointing, resampling and an utterance decoder put together.
+
+Each `step` does one thing, in this order: a final that is due, listening to what was fed, decoding ahead at the first
+short silence, a partial. Listening comes before decoding ahead because it costs a hundredth of a decode and may show
+that the speaker has gone on. Finals depend on the audio only; scheduling changes which partials appear.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, Protocol
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from models.asr.agreement import StablePrefix
+from models.asr.endpoint import Closed, EndpointConfig, Endpointer, Event, Opened, Paused, Resumed, Span
+from models.asr.framer import End, Frame, Framer, Gap
+from models.asr.types import Transcript, Urgency
+
+_MODEL_RATE: Final = 16000
+_LISTEN_FRAMES: Final = 64  # about 2 s of audio and 15 ms of CPU: a replayed backlog does not starve other legs
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What a decoder heard in a piece of audio: text, its token ids (a draft for the next time), confidence 0..1."""
+
+    text: str
+    tokens: tuple[int, ...]
+    confidence: float
+
+
+class UtteranceDecoder(Protocol):
+    def decode(self, audio: NDArray[np.float32], draft: Sequence[int] = ()) -> Hypothesis:
+        """Text of float32 [n] in -1..1 at 16 kHz. `draft`: tokens of an earlier hypothesis; only saves time."""
+
+
+class FrameVad(Protocol):
+    frame_samples: int
+
+    def probability(self, frame: NDArray[np.float32]) -> float:
+        """Probability of speech in float32 [frame_samples] in -1..1."""
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamConfig:
+    """partial: seconds of new speech between partials. stretch: as a share of the utterance's length, the same
+    interval at least: a partial decodes the whole utterance again, so long ones are refreshed less often.
+    tail: seconds of digital silence put behind a finished utterance. Without it Moonshine mishears last words;
+    measured on telephone prompts, 0.2 s lowers the word error rate by 0.7 (es) to 1.6 (en) points."""
+
+    partial: float = 0.32
+    stretch: float = 0.08
+    tail: float = 0.2
+    endpoint: EndpointConfig = field(default_factory=EndpointConfig)
+
+
+@dataclass(slots=True)
+class _Utterance:
+    """The open utterance's texts so far."""
+
+    heard_to: int  # frame up to which it has been decoded
+    prefix: StablePrefix = field(default_factory=StablePrefix)
+    draft: tuple[int, ...] = ()
+    shown: tuple[str, int] = ("", 0)
+    due: Span | None = None  # decode this ahead
+    ahead: tuple[Span, Hypothesis] | None = None  # decoded ahead: the final, unless speech resumes
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """An utterance that waits for its final decode, with its audio."""
+
+    span: Span
+    utterance: _Utterance
+    audio: NDArray[np.float32]
+
+
+class VadStream:
+    """`models.asr.types.Stream` over any utterance decoder. Raises `BadAudio` from feed, skip and the constructor."""
+
+    def __init__(
+        self,
+        decoder: UtteranceDecoder,
+        vad: FrameVad,
+        language: str,
+        sample_rate: int,
+        config: StreamConfig | None = None,
+        *,
+        start_sample: int = 0,
+    ) -> None:
+        self.sample_rate = sample_rate
+        self._decoder, self._vad, self._language = decoder, vad, language
+        self._config = config or StreamConfig()
+        self._size = vad.frame_samples
+        self._start_sample = start_sample
+        self._framer = Framer(self._size, start_sample)
+        self._endpointer = Endpointer(self._config.endpoint, first_frame=start_sample // self._size)
+        self._audio: deque[NDArray[np.int16]] = deque()
+        self._audio_first = start_sample // self._size
+        self._utterance: _Utterance | None = None
+        self._closed: deque[_Closed] = deque()
+
+    def feed(self, pcm: NDArray[np.int16]) -> None:
+        self._framer.feed(pcm)
+
+    def skip(self, samples: int) -> None:
+        self._framer.skip(samples)
+
+    def finish(self) -> None:
+        self._framer.finish()
+
+    @property
+    def done(self) -> int:
+        frame = self._closed[0].span.begin if self._closed else self._endpointer.needed
+        return max(self._start_sample, frame * self._size)
+
+    def urgency(self) -> Urgency:
+        if self._closed or self._framer.ready() or (self._utterance and self._utterance.due):
+            return Urgency.FINAL
+        return Urgency.PARTIAL if self._partial_due() else Urgency.NONE
+
+    def step(self) -> list[Transcript]:
+        if self._closed:
+            return self._decode_final()
+        if self._framer.ready():
+            return self._listen()
+        if self._utterance and self._utterance.due:
+            return self._decode_ahead(self._utterance, self._utterance.due)
+        if self._utterance and self._partial_due():
+            return self._decode_partial(self._utterance)
+        return []
+
+    def _listen(self) -> list[Transcript]:
+        """Frames to the endpointer, until an utterance closes, so that finals come out in order."""
+        published: list[Transcript] = []
+        for _ in range(_LISTEN_FRAMES):
+            match self._framer.next():
+                case None:
+                    break
+                case Frame(samples=samples):
+                    pcm = samples.astype(np.float32) / 32768.0
+                    level = float(np.sqrt(np.dot(pcm, pcm) / self._size))
+                    self._audio.append(samples)
+                    events = self._endpointer.push(self._vad.probability(pcm), level)
+                case Gap(index=index):
+                    events = self._endpointer.flush()
+                    published += self._take(events)
+                    self._endpointer.jump(index)
+                    self._vad.reset()
+                    self._audio.clear()
+                    self._audio_first = index
+                    events = []
+                case End():
+                    events = self._endpointer.flush()
+            published += self._take(events)
+            if self._closed:
+                break
+        self._forget()
+        return published
+
+    def _take(self, events: list[Event]) -> list[Transcript]:
+        published: list[Transcript] = []
+        for event in events:
+            match event:
+                case Opened(span=span):
+                    self._utterance = _Utterance(heard_to=span.speech_begin)
+                case Paused(span=span) if self._utterance:
+                    self._utterance.due = span
+                case Resumed() if self._utterance:
+                    self._utterance.due = self._utterance.ahead = None
+                case Closed(span=span) if self._utterance:
+                    utterance, self._utterance = self._utterance, None
+                    if utterance.ahead and utterance.ahead[0] == span:
+                        published += self._publish_final(span, utterance, utterance.ahead[1])
+                    else:
+                        self._closed.append(_Closed(span, utterance, self._whole(span)))
+        return published
+
+    def _decode_final(self) -> list[Transcript]:
+        closed = self._closed[0]
+        hypothesis = self._decoder.decode(closed.audio)
+        self._closed.popleft()  # only now, so that `done` never runs ahead of a decode that fails
+        return self._publish_final(closed.span, closed.utterance, hypothesis)
+
+    def _publish_final(self, span: Span, utterance: _Utterance, hypothesis: Hypothesis) -> list[Transcript]:
+        if not hypothesis.text and not utterance.shown[0]:
+            return []
+        return [self._transcript(span, hypothesis.text, len(hypothesis.text), hypothesis.confidence, final=True)]
+
+    def _decode_ahead(self, utterance: _Utterance, span: Span) -> list[Transcript]:
+        hypothesis = self._decoder.decode(self._whole(span))
+        utterance.due, utterance.ahead = None, (span, hypothesis)
+        return self._show(utterance, span, hypothesis, settled=True)
+
+    def _decode_partial(self, utterance: _Utterance) -> list[Transcript]:
+        span = self._endpointer.current
+        assert span is not None
+        hypothesis = self._decoder.decode(self._cut(span), utterance.draft)
+        return self._show(utterance, span, hypothesis, settled=False)
+
+    def _show(self, utterance: _Utterance, span: Span, hypothesis: Hypothesis, *, settled: bool) -> list[Transcript]:
+        utterance.heard_to = span.end
+        if not hypothesis.text:
+            return []
+        utterance.draft = hypothesis.tokens
+        text, stable = utterance.prefix.update(hypothesis.text, settled=settled)
+        if (text, stable) == utterance.shown:
+            return []
+        utterance.shown = (text, stable)
+        return [self._transcript(span, text, stable, hypothesis.confidence, final=False)]
+
+    def _partial_due(self) -> bool:
+        span, utterance = self._endpointer.current, self._utterance
+        if span is None or utterance is None or self._endpointer.silent:
+            return False
+        config = self._config
+        wait = max(config.partial, config.stretch * (span.end - span.begin) * config.endpoint.frame)
+        return span.end - utterance.heard_to >= config.endpoint.frames(wait)
+
+    def _transcript(self, span: Span, text: str, stable: int, confidence: float, *, final: bool) -> Transcript:
+        scale = self._size / self.sample_rate
+        return Transcript(
+            utterance=max(self._start_sample, span.speech_begin * self._size),
+            text=text,
+            stable_chars=stable,
+            final=final,
+            t0=span.speech_begin * scale,
+            t1=span.speech_end * scale,
+            words=(),
+            confidence=confidence,
+            language=self._language,
+        )
+
+    def _cut(self, span: Span) -> NDArray[np.float32]:
+        """The span's audio as float32 [n] in -1..1 at 16 kHz."""
+        frames = islice(self._audio, span.begin - self._audio_first, span.end - self._audio_first)
+        audio = np.concatenate(list(frames)).astype(np.float32) / 32768.0
+        if self.sample_rate == _MODEL_RATE:
+            return audio
+        resampled: NDArray[np.float32] = soxr.resample(audio, self.sample_rate, _MODEL_RATE)
+        return resampled
+
+    def _whole(self, span: Span) -> NDArray[np.float32]:
+        """The audio of a finished utterance, for its final text."""
+        return np.pad(self._cut(span), (0, round(self._config.tail * _MODEL_RATE)))
+
+    def _forget(self) -> None:
+        """Drop audio that no utterance can need any more."""
+        while self._audio and self._audio_first < self._endpointer.needed:
+            self._audio.popleft()
+            self._audio_first += 1

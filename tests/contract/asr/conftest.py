@@ -1,0 +1,101 @@
+"""The implementations of `models.asr.types.Recogniser`, and speech to try them with."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import subprocess
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.asr.registry import open_recogniser
+from models.asr.stream import Hypothesis, VadStream
+from models.asr.types import Recogniser
+from models.errors import BadAudio, ModelMissing
+
+
+class ScriptedRecogniser:
+    """The fake: one word per 100 ms of loud audio. Passes the same suite as the real engines."""
+
+    name, language = "scripted", "es"
+    frame_samples = 256
+
+    def stream(self, sample_rate: int, *, start_sample: int = 0) -> VadStream:
+        if sample_rate not in (8000, 16000):
+            raise BadAudio(f"sample rate {sample_rate} Hz")
+        fake = ScriptedRecogniser()
+        fake.frame_samples = sample_rate * 32 // 1000
+        return VadStream(fake, fake, "es", sample_rate, start_sample=start_sample)
+
+    def close(self) -> None:
+        pass
+
+    def probability(self, frame: NDArray[np.float32]) -> float:
+        return 1.0 if float(np.abs(frame).mean()) > 0.01 else 0.0
+
+    def reset(self) -> None:
+        pass
+
+    def decode(self, audio: NDArray[np.float32], draft: Sequence[int] = ()) -> Hypothesis:
+        count = int((np.abs(audio) > 0.02).sum() / 1600)
+        return Hypothesis(" ".join(f"w{k}" for k in range(count)), tuple(range(count)), 0.9)
+
+
+@functools.cache
+def _open(name: str) -> Recogniser:
+    if name == "scripted":
+        return ScriptedRecogniser()
+    return open_recogniser(name[-2:], model=name)
+
+
+@pytest.fixture(params=["scripted", pytest.param("moonshine-base-es", marks=pytest.mark.models),
+                        pytest.param("moonshine-base-en", marks=pytest.mark.models)])  # fmt: skip
+def recogniser(request: pytest.FixtureRequest) -> Recogniser:
+    try:
+        return _open(request.param)
+    except ModelMissing as missing:
+        pytest.skip(str(missing))
+
+
+TEXTS = {
+    "es": ("Buenos días, ¿en qué puedo ayudarle?", "Quiero hablar con un supervisor, por favor."),
+    "en": ("Good morning, how can I help you?", "I want to speak to a supervisor, please."),
+}
+
+
+@functools.cache
+def synthesise(voice: str, text: str, rate: int, folder: Path) -> NDArray[np.int16]:
+    """int16 [n] at `rate` Hz of espeak-ng saying `text`."""
+    import soxr
+
+    path = folder / "said.wav"
+    subprocess.run(["espeak-ng", "-v", voice, "-s", "150", "-w", str(path), text], check=True)
+    with wave.open(str(path)) as file:
+        pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+        resampled: NDArray[np.int16] = soxr.resample(pcm, file.getframerate(), rate)
+    return resampled
+
+
+@pytest.fixture(params=[8000, 16000])
+def rate(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("speech")
+
+
+@pytest.fixture
+def speech(recogniser: Recogniser, rate: int, scratch: Path) -> NDArray[np.int16]:
+    """Two utterances with a pause between and silence around."""
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("espeak-ng is not installed (apt install espeak-ng)")
+    pause = np.zeros(rate, np.int16)
+    said = [synthesise(recogniser.language, text, rate, scratch) for text in TEXTS[recogniser.language]]
+    return np.concatenate([pause, said[0], pause, said[1], pause])
