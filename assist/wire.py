@@ -43,8 +43,19 @@ def to_dict(event: Event) -> dict[str, Any]:
 
 
 def encode(event: Event) -> bytes:
-    """UTF-8 JSON of an event."""
-    return pydantic_core.to_json(to_dict(event))
+    """UTF-8 JSON of an event.
+
+    Raises:
+        WireError: a number is not finite; no reader would take it.
+    """
+    raw = pydantic_core.to_json(to_dict(event), inf_nan_mode="constants")
+    # Cheaper than looking at every field: the names of the two constants hardly ever occur.
+    if b"NaN" in raw or b"Infinity" in raw:
+        try:
+            pydantic_core.from_json(raw, allow_inf_nan=False)
+        except ValueError:
+            raise WireError(f"{type(event).__name__} holds a number that is not finite") from None
+    return raw
 
 
 def decode(raw: bytes | str) -> Event:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from assist import config, wire
 from assist.errors import WireError
-from assist.events import Event
+from assist.events import CallRinging, Event
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
-EVENTS = st.one_of([st.from_type(cls) for cls in get_args(Event)])
 st.register_type_strategy(float, FINITE)
+EVENTS = st.deferred(lambda: st.one_of([st.from_type(cls) for cls in get_args(Event)]))
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -44,6 +44,12 @@ def test_a_missing_required_field_is_named(event: Event, data: st.DataObject) ->
 def test_random_bytes_are_an_error_and_never_a_crash(raw: bytes) -> None:
     with pytest.raises(WireError):
         wire.decode(raw)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_time_that_is_no_number_does_not_leave_the_producer(value: float) -> None:
+    with pytest.raises(WireError, match="finite"):
+        wire.encode(CallRinging(call_id="c", at=value))
 
 
 def test_unknown_fields_are_ignored_so_that_releases_can_mix() -> None:

@@ -1,0 +1,44 @@
+"""Text as the deciders compare it: lower case, no accents, no punctuation, whole words."""
+
+import re
+import unicodedata
+from typing import Final
+
+from assist.events import Heard
+
+_TOKEN: Final = re.compile(r"[a-z0-9]+")
+_APOSTROPHES: Final = str.maketrans("", "", "'’`´")
+_TAIL_WORD: Final = re.compile(r"\w+$")
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
+
+
+def normalise(text: str) -> str:
+    """Lower-case words without accents, apostrophes or punctuation, one space between them.
+
+    >>> normalise("¿Qué pasó? I didn't…")
+    'que paso i didnt'
+    """
+    bare = unicodedata.normalize("NFD", text.lower().translate(_APOSTROPHES))
+    plain = "".join(ch for ch in bare if not unicodedata.combining(ch))
+    return " ".join(_TOKEN.findall(plain))
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a line; a line without punctuation is one sentence."""
+    return [part.strip() for part in _SENTENCE_END.split(text) if part and part.strip()]
+
+
+def settled_text(heard: Heard) -> str:
+    """What of an utterance can be relied on: all of a final, the whole words of a partial's stable prefix."""
+    if heard.final:
+        return heard.text
+    prefix = heard.text[: heard.stable_chars]
+    if heard.stable_chars < len(heard.text) and heard.text[heard.stable_chars].isalnum():
+        # The prefix may end inside a word: "me cobra|ron" must not match "me cobra".
+        prefix = _TAIL_WORD.sub("", prefix)
+    return prefix
+
+
+def words_in(text: str) -> int:
+    """Number of words."""
+    return len(normalise(text).split())

@@ -1,0 +1,1 @@
+"""The hub: the WebSocket server that serves the screens. ``docs/protocol.md`` describes what it speaks."""

@@ -1,0 +1,1 @@
+"""Packaged example playbooks, one per language: billing complaints and card fraud."""

@@ -1,0 +1,1 @@
+"""Live sessions: the decision core wired to the bus."""

@@ -1,0 +1,160 @@
+"""A case as a document: JSON for programs, Markdown for people. Times are told in the call centre's zone."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pydantic_core
+
+from assist.decide.summary import BY_AGENT
+from assist.events import Language
+from assist.store.reader import CaseFile, Row
+from assist.strings import say
+
+
+def as_json(case: CaseFile) -> str:
+    """Everything, with times in seconds UTC as in the events."""
+    return pydantic_core.to_json(dataclasses.asdict(case), indent=2).decode() + "\n"
+
+
+def printable(row: Row) -> Row:
+    """A row whose texts can't steer a terminal: a caller's name may hold escape sequences."""
+    return {name: _bare(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def printable_case(case: CaseFile) -> CaseFile:
+    """:func:`printable` for every row of a case."""
+    hung = {
+        field.name: tuple(printable(row) for row in getattr(case, field.name))
+        for field in dataclasses.fields(case)
+        if field.name != "case"
+    }
+    return CaseFile(case=printable(case.case), **hung)
+
+
+def _bare(text: str) -> str:
+    return "".join(ch if ch.isprintable() else " " for ch in text)
+
+
+def clock(seconds: float) -> str:
+    """A length or an offset in the call, ``m:ss`` or ``h:mm:ss``."""
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def moment(at: float, zone: ZoneInfo) -> str:
+    """Date and time to the minute."""
+    return datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M")
+
+
+def duration(case: Row, language: Language) -> str:
+    """How long the two talked."""
+    if case["answered_at"] is None:
+        return say(language, "case.never_answered")
+    end = case["ended_at"]
+    return clock(end - case["answered_at"]) if end is not None else "…"
+
+
+def offset(case: Row, at: float) -> str:
+    """A moment as time since the answer."""
+    began = case["answered_at"] if case["answered_at"] is not None else case["started_at"]
+    return clock(at - began)
+
+
+def by_agent(item: Row) -> bool:
+    """Whether the agent wrote this item of the summary, rather than the call."""
+    return tuple(item["evidence"]) == BY_AGENT
+
+
+def evidence_lines(case: CaseFile, evidence: Sequence[str]) -> list[Row]:
+    """The transcript's lines an item rests on."""
+    return [line for line in case.lines if line["utterance_id"] in evidence]
+
+
+def head(case: CaseFile, language: Language, zone: ZoneInfo) -> list[str]:
+    """What a case's first lines tell."""
+    row = case.case
+    lines = [
+        say(
+            language,
+            "case.facts",
+            started=moment(row["started_at"], zone),
+            queue=row["queue"] or "—",
+            agent=row["agent_id"] or "—",
+            caller=row["caller"] or "—",
+            duration=duration(row, language),
+        )
+    ]
+    if row["disposition"]:
+        lines.append(say(language, "case.disposition", disposition=row["disposition"]))
+    if row["mood_start"] and row["answered_at"] is not None:
+        start, end = (say(language, f"case.mood_{row[name]}") for name in ("mood_start", "mood_end"))
+        lines.append(say(language, "case.mood", start=start, end=end))
+    if row["answered_at"] is not None:
+        figures = {name: clock(row[name]) for name in ("silence", "overlap", "hold")}
+        customer, agent = clock(row["customer_talk"]), clock(row["agent_talk"])
+        lines.append(say(language, "case.talk", customer=customer, agent=agent, **figures))
+    return lines
+
+
+def as_markdown(case: CaseFile, language: Language, zone: ZoneInfo) -> str:
+    """The whole case, ready for a ticket or a wiki page."""
+    return "\n".join(_markdown(case, language, zone)).rstrip() + "\n"
+
+
+def _markdown(case: CaseFile, language: Language, zone: ZoneInfo) -> Iterator[str]:
+    row = case.case
+    yield f"# {say(language, 'case.title', case_id=row['case_id'])}"
+    yield ""
+    for fact in head(case, language, zone):
+        yield f"- {_plain(fact)}"
+    if case.tags:
+        yield f"- {say(language, 'case.tags')}: {', '.join(_plain(tag['label']) for tag in case.tags)}"
+    yield from _section(say(language, "case.summary"))
+    for item in case.summary:
+        yield f"- **{say(language, 'case.slot_' + item['slot'])}:** {_plain(item['text'])}"
+        for line in evidence_lines(case, item["evidence"]):
+            yield f"  - {offset(row, line['t0'])} {say(language, 'common.' + line['party'])}: {_plain(line['text'])}"
+        if by_agent(item):
+            yield f"  - {say(language, 'case.by_agent')}"
+    if not case.summary:
+        yield say(language, "case.summary_none")
+    if case.checklist:
+        yield from _section(say(language, "case.checklist"))
+        for rule in case.checklist:
+            mark = "x" if rule["state"] == "met" else " "
+            yield f"- [{mark}] {_plain(rule['label'])} ({say(language, 'case.state_' + rule['state'])})"
+    if case.cards:
+        yield from _section(say(language, "case.cards"))
+        for card in case.cards:
+            outcome = say(language, "case.outcome_" + card["outcome"])
+            yield f"- {offset(row, card['offered_at'])} {_plain(card['title'])} ({outcome}): {_plain(card['say'])}"
+    if case.alerts:
+        yield from _section(say(language, "case.alerts"))
+        yield from (f"- {offset(row, alert['raised_at'])} {_plain(alert['reason'])}" for alert in case.alerts)
+    notes = [action for action in case.actions if action["text"]]
+    if notes:
+        yield from _section(say(language, "case.notes"))
+        yield from (f"- {offset(row, note['at'])} {note['person']}: {_plain(note['text'])}" for note in notes)
+    yield from _section(say(language, "case.transcript"))
+    for line in case.lines:
+        yield f"- {offset(row, line['t0'])} **{say(language, 'common.' + line['party'])}:** {_plain(line['text'])}"
+    if not case.lines:
+        yield say(language, "case.transcript_none")
+
+
+def _section(title: str) -> Iterator[str]:
+    yield ""
+    yield f"## {title}"
+    yield ""
+
+
+def _plain(text: str) -> str:
+    """What people said must not turn into Markdown: no breaks, no links, no HTML."""
+    flat = " ".join(_bare(text).split())
+    for mark in "\\`*_[]<>#|":
+        flat = flat.replace(mark, f"\\{mark}")
+    return flat

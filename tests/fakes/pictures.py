@@ -1,0 +1,35 @@
+"""The pictures in the documentation, from the real screen: ``python -m tests.fakes.pictures``."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from assist.events import Language
+from tests.fakes import scripted_call
+from tests.fakes.scripted_feed import connected
+from tui.agent import AgentApp
+
+SIZE = (100, 30)
+
+
+async def picture(language: Language) -> str:
+    """SVG of the screen in the middle of the call."""
+    now = scripted_call.START + 46
+    app = AgentApp(connected(scripted_call.mid_call(language), now=now), language, clock=lambda: now)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.pause()
+        return app.export_screenshot(title="apuntador agent")
+
+
+def main() -> None:
+    """Write ``docs/agent-screen.<language>.svg``."""
+    os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
+    os.environ.pop("NO_COLOR", None)
+    languages: tuple[Language, ...] = ("es", "en")
+    for language in languages:
+        Path(f"docs/agent-screen.{language}.svg").write_text(asyncio.run(picture(language)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Questions that stand in front of the screen: a line of text, a choice, yes or no, the help."""
+
+from collections.abc import Sequence
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from assist.events import Language
+from assist.strings import say
+from tui.actions import Action
+
+
+class TextDialog(ModalScreen[str | None]):
+    """One line of text, maybe empty; None when the person thought better of it."""
+
+    def __init__(self, language: Language, title: str, text: str = "") -> None:
+        super().__init__()
+        self._language = language
+        self._heading = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """A box with the line in it."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = Content(self._heading).markup
+            box.border_subtitle = say(self._language, "tui.dialog_keys")
+            yield Input(self._text, max_length=2000, select_on_focus=False)
+
+    @on(Input.Submitted)
+    def _submit(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip())
+
+    def on_key(self, event: events.Key) -> None:
+        """Escape gives up."""
+        if event.key == "escape":
+            event.stop()
+            self.dismiss(None)
+
+
+class ChoiceDialog(ModalScreen[str | None]):
+    """One of several; gives its id."""
+
+    def __init__(self, language: Language, title: str, choices: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self._language = language
+        self._heading = title
+        self._choices = choices
+
+    def compose(self) -> ComposeResult:
+        """A box with the list in it."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = Content(self._heading).markup
+            box.border_subtitle = say(self._language, "tui.dialog_keys")
+            yield OptionList(*(Option(Content(text), id=name) for name, text in self._choices), markup=False)
+
+    @on(OptionList.OptionSelected)
+    def _choose(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_id)
+
+    def on_key(self, event: events.Key) -> None:
+        """Escape gives up."""
+        if event.key == "escape":
+            event.stop()
+            self.dismiss(None)
+
+
+class ConfirmDialog(ModalScreen[bool]):
+    """Yes or no."""
+
+    def __init__(self, language: Language, question: str) -> None:
+        super().__init__()
+        self._language = language
+        self._question = question
+        self._yes = say(language, "tui.dialog_yes_keys").split(",")
+
+    def compose(self) -> ComposeResult:
+        """A box with the question in it."""
+        with Vertical(classes="dialog") as box:
+            box.border_subtitle = say(self._language, "tui.dialog_quit_keys")
+            yield Static(Content(self._question))
+
+    def on_key(self, event: events.Key) -> None:
+        """Any key but yes is no, except those that only look like a slip."""
+        event.stop()
+        if event.key in self._yes:
+            self.dismiss(True)
+        elif event.key in ("n", "escape", "q"):
+            self.dismiss(False)
+
+
+class HelpDialog(ModalScreen[None]):
+    """Every key, from the one list of actions."""
+
+    def __init__(self, language: Language, actions: Sequence[Action]) -> None:
+        super().__init__()
+        self._language = language
+        self._actions = actions
+
+    def compose(self) -> ComposeResult:
+        """A box with the table in it."""
+        width = max(len(action.shown) for action in self._actions)
+        parts: list[tuple[str, str] | str] = []
+        for action in self._actions:
+            parts += [
+                (f"{action.shown:>{width}}", "bold"),
+                f"  {say(self._language, f'tui.action_{action.name}_help')}\n",
+            ]
+        parts.append("\n" + say(self._language, "tui.help_scroll"))
+        with Vertical(classes="dialog") as box:
+            box.border_title = say(self._language, "tui.help_title")
+            yield Static(Content.assemble(*parts))
+
+    def on_key(self, event: events.Key) -> None:
+        """Any key closes it."""
+        event.stop()
+        self.dismiss(None)

@@ -1,0 +1,50 @@
+"""States as words and symbols. A symbol always goes with its word, so nothing depends on colour alone."""
+
+from typing import Final, Literal, TypeAlias
+
+from assist.events import Degraded, Heard, Language, Mood, SentimentChanged
+from assist.strings import say
+from tui.state import RuleState
+
+Trend: TypeAlias = Literal["up", "flat", "down"]
+
+# One cell wide in every terminal font; emoji are not.
+RULE_SYMBOLS: Final[dict[RuleState, str]] = {
+    "pending": "○",
+    "due": "!",
+    "met": "✓",
+    "missed": "✗",
+    "forbidden_said": "✗",
+}
+MOOD_SYMBOLS: Final[dict[Mood, str]] = {"negative": "−", "neutral": "=", "positive": "+"}
+TREND_SYMBOLS: Final[dict[Trend, str]] = {"up": "▲", "flat": "►", "down": "▼"}
+_TREND_STEP: Final = 0.1
+
+
+def clock(seconds: float) -> str:
+    """``03:12``, past an hour ``1:03:12``."""
+    whole = int(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes:02}:{whole % 60:02}"
+
+
+def trend(sentiment: SentimentChanged) -> Trend:
+    """Where the mood goes: this turn against the smoothed mood of the call."""
+    step = sentiment.score - sentiment.trend
+    return "up" if step > _TREND_STEP else "down" if step < -_TREND_STEP else "flat"
+
+
+def mood(language: Language, value: Mood) -> str:
+    """Symbol and word."""
+    return f"{MOOD_SYMBOLS[value]} {say(language, f'tui.mood_{value}')}"
+
+
+def degraded(language: Language, event: Degraded) -> str:
+    """What a part in trouble means for the agent."""
+    return say(language, f"tui.{event.level}_{event.component}")
+
+
+def partial(heard: Heard) -> tuple[str, str]:
+    """The settled part of a partial and its tail, which may still change."""
+    stable = max(0, min(heard.stable_chars, len(heard.text)))
+    return heard.text[:stable], heard.text[stable:]
