@@ -268,6 +268,10 @@ class Bus:
         self._empty.clear()
         self._wake.set()
 
+    async def flush(self) -> None:
+        """Wait until the broker has acknowledged everything sent so far; as long as that takes."""
+        await self._empty.wait()
+
     def send_threadsafe(self, event: Event, *, dedup: str = "") -> None:
         """:meth:`send` from any thread."""
         assert self._loop is not None

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from assist.store.service import CaseService
 
 EXIT_CONFIG = 3
 """Trying again will not help: a setting, a playbook or a port is wrong."""
+_BOOKS_S = 3.0
 
 
 async def serve(settings: Settings) -> None:
@@ -43,10 +45,20 @@ async def serve(settings: Settings) -> None:
     notify.ready(f"ws://{settings.hub.bind}:{settings.hub.port}")
     structlog.get_logger(__name__).info("assist.ready")
     await stop.wait()
+    await _finish_books(sessions, bus)
     await sessions.stop()
     await hub.stop()
     await cases.stop()
     await bus.close()
+
+
+async def _finish_books(sessions: SessionService, bus: Bus) -> None:
+    """Let calls that the gateway has just ended get their summary and case; what is missed comes at the next start."""
+    deadline = asyncio.get_running_loop().time() + _BOOKS_S
+    while sessions.unfinished and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 -- a few polls at the end
+        await asyncio.sleep(0.05)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(bus.flush(), 1)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -159,13 +159,17 @@ class CardWithdrawn(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComplianceChanged(CallEvent):
-    """One checklist item changed. ``due_at`` is seconds UTC, None without a time window."""
+    """One checklist item changed. ``due_at`` is seconds UTC, None without a time window.
+
+    A ``forbidden`` item is pending as long as it has not been said, and met when the call has ended without it.
+    """
 
     rule_id: str
     label: str
     state: Literal["pending", "due", "met", "missed", "forbidden_said"]
     due_at: float | None
     evidence: tuple[str, ...]
+    kind: Literal["required", "forbidden"] = "required"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -254,7 +254,11 @@ class AgentApp(App[str]):
         call = self.call
         if call is None:
             return
-        choices = [(rule.rule_id, rule.label) for rule in call.rules if rule.open or rule.state == "missed"]
+        choices = [
+            (rule.rule_id, rule.label)
+            for rule in call.rules
+            if rule.open or (rule.state == "missed" and not rule.forbidden)
+        ]
 
         def save(answer: str | None) -> None:
             if answer is not None:

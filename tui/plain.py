@@ -153,7 +153,11 @@ class PlainScreen:
             case CardWithdrawn():
                 yield tell("plain_card_gone", reason=tell(f"reason_{event.reason}"))
             case ComplianceChanged():
-                yield tell("plain_rule", symbol=words.RULE_SYMBOLS[event.state], label=event.label)
+                yield tell(
+                    "plain_rule",
+                    symbol=words.rule_symbol(event.state, forbidden=event.kind == "forbidden"),
+                    label=event.label,
+                )
             case SentimentChanged():
                 who = say(self._language, f"common.{event.party}")
                 way = tell(f"trend_{words.trend(event)}")

@@ -59,11 +59,12 @@ class Rule:
     label: str
     state: RuleState
     due_at: float | None
+    forbidden: bool = False
 
     @property
     def open(self) -> bool:
-        """Whether it can still be met."""
-        return self.state in ("pending", "due")
+        """Whether the agent can still meet it."""
+        return self.state in ("pending", "due") and not self.forbidden
 
     def remaining(self, now: float) -> int | None:
         """Whole seconds left at ``now``; None without a time window or when it no longer matters."""
@@ -215,7 +216,7 @@ def _with_line(lines: tuple[Line, ...], line: Line) -> tuple[Line, ...]:
 
 
 def _with_rule(rules: tuple[Rule, ...], event: ComplianceChanged) -> tuple[Rule, ...]:
-    rule = Rule(event.rule_id, event.label, event.state, event.due_at)
+    rule = Rule(event.rule_id, event.label, event.state, event.due_at, event.kind == "forbidden")
     if all(other.rule_id != rule.rule_id for other in rules):
         return (*rules, rule)
     return tuple(rule if other.rule_id == rule.rule_id else other for other in rules)

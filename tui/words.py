@@ -16,9 +16,15 @@ RULE_SYMBOLS: Final[dict[RuleState, str]] = {
     "missed": "✗",
     "forbidden_said": "✗",
 }
+_NOT_SAID: Final = "·"
 MOOD_SYMBOLS: Final[dict[Mood, str]] = {"negative": "−", "neutral": "=", "positive": "+"}
 TREND_SYMBOLS: Final[dict[Trend, str]] = {"up": "▲", "flat": "►", "down": "▼"}
 _TREND_STEP: Final = 0.1
+
+
+def rule_symbol(state: RuleState, *, forbidden: bool) -> str:
+    """An item's symbol; what must not be said and has not been asks nothing of the agent."""
+    return _NOT_SAID if forbidden and state == "pending" else RULE_SYMBOLS[state]
 
 
 def clock(seconds: float) -> str:

@@ -26,6 +26,8 @@ from assist.strings import say
 
 app = typer.Typer(no_args_is_help=True, help="The case history: list, show, export.", rich_markup_mode=None)
 
+_WIDE: Final = 120
+"""Columns a terminal needs for everything; a narrower one gets the essential."""
 _STYLES: Final = {
     "met": "green",
     "missed": "bold red",
@@ -60,7 +62,8 @@ def list_command(
     if as_json:
         typer.echo(pydantic_core.to_json(rows, indent=2).decode())
     elif rows:
-        Console().print(_table(rows, settings.language, zone))
+        console = Console()
+        console.print(_table(rows, settings.language, zone, console.width))
     else:
         when = say(settings.language, "case.none_since", date=document.moment(start, zone)) if start is not None else ""
         typer.echo(say(settings.language, "case.none", since=when))
@@ -141,23 +144,25 @@ def _since(value: str, language: Language, zone: ZoneInfo) -> float:
     return (told if told.tzinfo is not None else told.replace(tzinfo=zone)).timestamp()
 
 
-def _table(rows: list[Row], language: Language, zone: ZoneInfo) -> Table:
-    names = ("case", "started", "agent", "queue", "caller", "duration", "tags", "disposition", "status")
+def _table(rows: list[Row], language: Language, zone: ZoneInfo, width: int) -> Table:
+    wide = width >= _WIDE
     table = Table(box=None, pad_edge=False)
-    for name in names:
-        table.add_column(say(language, f"case.column_{name}"), no_wrap=name in ("case", "started"))
+    for name in ("case", "started", "caller", "duration", *(("agent", "queue", "tags") if wide else ())):
+        table.add_column(say(language, f"case.column_{name}"), no_wrap=name != "tags")
+    for name in ("disposition", "status"):
+        table.add_column(say(language, f"case.column_{name}"), no_wrap=name == "status")
     for row in map(document.printable, rows):
-        table.add_row(
-            Text(row["case_id"]),
-            Text(document.moment(row["started_at"], zone)),
-            Text(row["agent_id"]),
-            Text(row["queue"]),
-            Text(row["caller"]),
-            Text(document.duration(row, language)),
-            Text(", ".join(row["tags"])),
-            Text(row["disposition"]),
-            Text(say(language, f"case.status_{row['status']}")),
+        more = (row["agent_id"], row["queue"], ", ".join(row["tags"])) if wide else ()
+        cells = (
+            row["case_id"],
+            document.moment(row["started_at"], zone),
+            row["caller"],
+            document.duration(row, language),
+            *more,
+            row["disposition"],
+            say(language, f"case.status_{row['status']}"),
         )
+        table.add_row(*(Text(cell) for cell in cells))
     return table
 
 

@@ -73,6 +73,7 @@ def _change(state: SessionState, rule: Rule, to: RuleState, evidence: tuple[str,
         state=to,
         due_at=due_at(rule, state),
         evidence=evidence,
+        kind=rule.kind,
     )
     return event, f"{rule.id}.{to}"
 

@@ -120,7 +120,9 @@ class Demo:
             StackError: a part of the stack did not start.
         """
         log_dir = self.settings.data_dir / "logs"
-        shutil.rmtree(log_dir, ignore_errors=True)
+        # Yesterday's demo must not be on today's screen; its case stays in the history.
+        for leftover in (log_dir, self.settings.data_dir / "nats"):
+            shutil.rmtree(leftover, ignore_errors=True)
         stack = Stack(self.settings, config_path=self.config_path, on_status=self._on_status, log_dir=log_dir)
         await stack.start()
         try:

@@ -74,6 +74,11 @@ class SessionService:
         """Sessions in memory, those just finished included."""
         return len(self._sessions)
 
+    @property
+    def unfinished(self) -> int:
+        """Calls that are live, or over without their summary."""
+        return sum(one.state.ended_at is None or one.state.summary is None for one in self._sessions.values())
+
     async def start(self) -> None:
         """Load the playbooks and take up work.
 
@@ -113,6 +118,8 @@ class SessionService:
             session = await self._open(event)
         session.touched = self._clock()
         self._step(session, event)
+        # The input is acknowledged when this returns: what follows from it must be stored by then.
+        await self._bus.flush()
 
     async def on_partial(self, event: Event) -> None:
         """Handle one partial; before the call's first stored event it is of no use."""

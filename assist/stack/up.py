@@ -87,7 +87,7 @@ class Stack:
         config = ["--config", str(self._config)] if self._config else []
         python = sys.executable
         names = ["assist"]
-        self.supervisor.add(Service("assist", [python, "-m", "assist.core", *config], stop_s=6))
+        self.supervisor.add(Service("assist", [python, "-m", "assist.core", *config], stop_s=8))
         for index in range(self._transcribers()):
             names.append(f"transcriber.{index}")
             self.supervisor.add(
@@ -96,7 +96,9 @@ class Stack:
         for index in range(settings.gateway.workers):
             names.append(f"gateway.{index}")
             self.supervisor.add(
-                Service(names[-1], [python, "-m", "gateway.worker", "--index", str(index), *config], outlive=True)
+                Service(
+                    names[-1], [python, "-m", "gateway.worker", "--index", str(index), *config], stop_s=8, outlive=True
+                )
             )
         await self._expect(names)
 

@@ -143,6 +143,11 @@ class TranscriberService:
                 start=chunk.start,
                 epoch=chunk.epoch,
             )
+        if chunk.replay and chunk.start + chunk.samples <= leg.fed:
+            # Audio we had is sent again and we did not ask: the gateway took us for dead, another has the call now.
+            log.warning("transcriber.call_taken_over", call_id=call_id)
+            await self._drop(call_id)
+            return
         with self._lock:
             call.legs[party] = leg
             leg.feed(chunk)

@@ -127,9 +127,11 @@ class Checklist(Static):
         if drawn == self._drawn:
             return
         self._drawn = drawn
+        required = [rule for rule in rules if not rule.forbidden]
+        met = sum(rule.state == "met" for rule in required)
         title = (
-            say(self._language, "tui.checklist", met=sum(rule.state == "met" for rule in rules), total=len(rules))
-            if rules
+            say(self._language, "tui.checklist", met=met, total=len(required))
+            if required
             else say(self._language, "tui.checklist_short")
         )
         empty = Content(say(self._language, "tui.checklist_empty")).stylize("dim")
@@ -138,7 +140,7 @@ class Checklist(Static):
 
     def _line(self, rule: Rule, left: int | None) -> Content:
         style = {
-            "pending": "",
+            "pending": "dim" if rule.forbidden else "",
             "due": "bold $text-warning",
             "met": "dim",
             "missed": "$text-error",
@@ -151,7 +153,9 @@ class Checklist(Static):
             tail = f" ({say(self._language, 'tui.rule_missed')})"
         elif rule.state == "forbidden_said":
             tail = f" ({say(self._language, 'tui.rule_forbidden')})"
-        return Content.assemble((f"{words.RULE_SYMBOLS[rule.state]} {rule.label}{tail}", style))
+        return Content.assemble(
+            (f"{words.rule_symbol(rule.state, forbidden=rule.forbidden)} {rule.label}{tail}", style)
+        )
 
 
 class KeyLine(Static):

@@ -133,10 +133,11 @@ class SummaryPane(Vertical):
         if call.notes:
             section("tui.summary_notes", *call.notes)
         if call.rules:
-            met = sum(rule.state == "met" for rule in call.rules)
-            lines.append(Content(say(language, "tui.checklist", met=met, total=len(call.rules))).stylize("bold"))
+            required = [rule for rule in call.rules if not rule.forbidden]
+            met = sum(rule.state == "met" for rule in required)
+            lines.append(Content(say(language, "tui.checklist", met=met, total=len(required))).stylize("bold"))
             for rule in call.rules:
-                symbol = words.RULE_SYMBOLS[rule.state]
+                symbol = words.rule_symbol(rule.state, forbidden=rule.forbidden)
                 style = "" if rule.state == "met" else "bold"
                 lines.append(Content.assemble(("  " + f"{symbol} {rule.label}", style)))
         return Content("\n").join(lines)

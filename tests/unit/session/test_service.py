@@ -1,5 +1,6 @@
 """The session service against a bus that only remembers: failures, memory, late starters."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -31,11 +32,14 @@ class MemoryBus(Bus):
         self.full = False
         self.asked: list[str] = []
 
-    def send(self, event: Event, *, dedup: str = "") -> None:
+    def send(self, event: Event, *, dedup: str = "", stored: Callable[[], None] | None = None) -> None:
         if self.full:
             raise BusError("full")
         self.stored.append(replace(event, seq=len(self.stored) + 1))
         self.dedups.append(f"{type(event).__name__}.{dedup}")
+
+    async def flush(self) -> None:
+        pass
 
     async def history(self, call_id: str, *, before: int | None = None) -> list[Event]:
         self.asked.append(call_id)
