@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from assist.config import Settings
 from assist.hub.auth import Role, TokenStore
 from assist.hub.outbound import OutboundQueue
 from assist.hub.server import Hub
-from tests.support import RealBroker, eventually, running_broker
+from tests.support import RealBroker, eventually
 
 Message = dict[str, Any]
 
@@ -64,11 +64,11 @@ class Client:
 class Rig:
     """Broker, bus and hub of one test."""
 
-    def __init__(self, broker: RealBroker, folder: Path) -> None:
-        self.broker = broker
+    def __init__(self, real_broker: RealBroker, folder: Path) -> None:
+        self.broker = real_broker
         self.settings = Settings(data_dir=folder, hub=HubSettings(port=0))
         self.tokens = TokenStore.in_dir(folder)
-        self.bus = Bus(broker.address, name="test")
+        self.bus = Bus(real_broker.address, name="test")
         self.clients: list[ClientConnection] = []
         self._hub: Hub | None = None
         self._hub_bus: Bus | None = None
@@ -116,14 +116,8 @@ class Rig:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[RealBroker]:
-    with running_broker(tmp_path) as real:
-        yield real
-
-
-@pytest.fixture
-async def rig(broker: RealBroker, tmp_path: Path) -> AsyncIterator[Rig]:
-    made = Rig(broker, tmp_path)
+async def rig(real_broker: RealBroker, tmp_path: Path) -> AsyncIterator[Rig]:
+    made = Rig(real_broker, tmp_path)
     await made.bus.start()
     await made.bus.ready()
     hub = await made.start_hub()

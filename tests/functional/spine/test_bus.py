@@ -2,17 +2,15 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from assist.bus import Bus, BusAddress
 from assist.errors import BusError
 from assist.events import AgentDid, CallEnded, CardWithdrawn, Event, Heard, Party
 from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer
-from tests.support import RealBroker, eventually, running_broker
+from tests.support import RealBroker, eventually
 
 
 def said(text: str, call_id: str = "c1", *, final: bool = True) -> Heard:
@@ -33,21 +31,6 @@ def said(text: str, call_id: str = "c1", *, final: bool = True) -> Heard:
 
 def texts(events: list[Event]) -> list[str]:
     return [event.text for event in events if isinstance(event, Heard)]
-
-
-@pytest.fixture
-def real_broker(tmp_path: Path) -> Iterator[RealBroker]:
-    with running_broker(tmp_path) as real:
-        yield real
-
-
-@pytest_asyncio.fixture
-async def bus(real_broker: RealBroker) -> AsyncIterator[Bus]:
-    bus = Bus(real_broker.address, name="test")
-    await bus.start()
-    await bus.ready()
-    yield bus
-    await bus.close()
 
 
 async def test_durable_events_come_in_order_with_growing_seq(bus: Bus) -> None:

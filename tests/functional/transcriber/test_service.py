@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +15,7 @@ from assist.events import Event, Heard, Party, TranscriptSettled
 from assist.transcriber.service import TranscriberService
 from assist.wire import AudioChunk, Beat, Claim
 from models.asr.types import Transcript, Urgency
-from tests.support import eventually, eventually_async, running_broker
+from tests.support import eventually, eventually_async
 
 RATE = 8000
 UTTERANCE = RATE // 2
@@ -88,16 +87,6 @@ class CountingRecogniser:
 def well_behaved() -> None:
     CountingStream.failing = set()
     CountingStream.slow_s = 0.0
-
-
-@pytest_asyncio.fixture
-async def bus(tmp_path: Path) -> AsyncIterator[Bus]:
-    with running_broker(tmp_path) as broker:
-        bus = Bus(broker.address, name="test")
-        await bus.start()
-        await bus.ready()
-        yield bus
-        await bus.close()
 
 
 @pytest_asyncio.fixture

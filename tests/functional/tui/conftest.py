@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from assist.events import CallStarted, Event, Heard
 from tests.fakes import scripted_call
 from tests.functional.hub.conftest import Rig
-from tests.support import RealBroker, eventually, running_broker
+from tests.support import RealBroker, eventually
 
 
 class Stage(Rig):
@@ -41,14 +41,8 @@ def start_of(call_id: str) -> CallStarted:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[RealBroker]:
-    with running_broker(tmp_path) as real:
-        yield real
-
-
-@pytest.fixture
-async def stage(broker: RealBroker, tmp_path: Path) -> AsyncIterator[Stage]:
-    made = Stage(broker, tmp_path)
+async def stage(real_broker: RealBroker, tmp_path: Path) -> AsyncIterator[Stage]:
+    made = Stage(real_broker, tmp_path)
     await made.bus.start()
     await made.bus.ready()
     hub = await made.start_hub()

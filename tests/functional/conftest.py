@@ -1,4 +1,4 @@
-"""A real broker, a real SQLite file, both services, and calls to put through them."""
+"""A real broker of the test's own and a connection to it."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
