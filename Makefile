@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 APUNTADOR := $(BIN)/apuntador
-PEERS := sip-tester baresip-core espeak-ng tmux nats-server
+PEERS := sip-tester baresip-core espeak-ng
 
 .PHONY: demo demo-en test lint types contracts check-all models peers bench docs clean help
 
