@@ -5,7 +5,7 @@
 Three latencies, from the media clock (see :mod:`bench.live`):
 
 - partial: end of a spoken word → the first message whose text has the word, matched by alignment with the script,
-- final: end of the last word of an utterance → its final text,
+- final: end of the last word spoken in an utterance (by the reference, whatever was recognised) → its final text,
 - summary: BYE → the draft of the finished summary.
 
 Word times come with the recordings (the synthesiser's own durations, good to about 60 ms).
@@ -26,6 +26,8 @@ from assist.events import Heard, Language, Party, SummaryDrafted
 from bench.live import PARTIES, LiveCall, run_calls
 from bench.text import normalise
 
+_WORD_TIME_ERROR_S = 0.25
+"""The recogniser's end of speech and the reference's word ends agree within this."""
 OUT = Path(__file__).parent / "out" / "latency.json"
 
 
@@ -37,8 +39,10 @@ class Latencies:
     final: list[float] = field(default_factory=list)
     summary: list[float] = field(default_factory=list)
     words: int = 0
-    revised: int = 0
     shown: int = 0
+    """Words ever put on the screen."""
+    revised: int = 0
+    """Of those, words that were changed or taken back later."""
 
 
 def measure_call(call: LiveCall, language: Language, into: Latencies) -> None:
@@ -65,8 +69,10 @@ def _measure_leg(call: LiveCall, party: Party, language: Language, into: Latenci
         if not isinstance(event, Heard) or event.party != party:
             continue
         heard = normalise(event.text, language)
-        into.revised += _revised(last_shown.get(event.utterance_id, []), heard)
-        into.shown += max(0, len(heard) - len(last_shown.get(event.utterance_id, [])))
+        before = last_shown.get(event.utterance_id, [])
+        same = _in_common(before, heard)
+        into.revised += len(before) - same
+        into.shown += len(heard) - same
         last_shown[event.utterance_id] = heard
         # Only words whose time lies inside the utterance can be the ones it shows.
         lo = int(np.searchsorted(ends, event.t0 - 0.3))
@@ -75,15 +81,15 @@ def _measure_leg(call: LiveCall, party: Party, language: Language, into: Latenci
         matched = [lo + block.a + k for block in blocks for k in range(block.size)]
         for index in matched:
             shown_at.setdefault(index, seen)
-        if event.final and matched:
-            into.final.append(seen - ends[matched[-1]])
+        spoken = int(np.searchsorted(ends, event.t1 + _WORD_TIME_ERROR_S)) - 1
+        if event.final and event.text and spoken >= 0 and ends[spoken] > event.t0:
+            into.final.append(seen - ends[spoken])
     into.partial += [shown - ends[index] for index, shown in shown_at.items()]
 
 
-def _revised(before: list[str], now: list[str]) -> int:
-    """How many words that had been shown were changed or taken back."""
-    same = sum(block.size for block in SequenceMatcher(None, before, now, autojunk=False).get_matching_blocks())
-    return len(before) - same
+def _in_common(before: list[str], now: list[str]) -> int:
+    """How many words of ``before`` are still there, in order."""
+    return sum(block.size for block in SequenceMatcher(None, before, now, autojunk=False).get_matching_blocks())
 
 
 def row(language: Language, calls: int, got: Latencies) -> dict[str, object]:

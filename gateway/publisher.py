@@ -18,9 +18,10 @@ import structlog
 
 from assist.bus import Bus
 from assist.errors import BusError
-from assist.events import Degraded, Event, Language, Party
+from assist.events import CallAnswered, CallEnded, CallStarted, Degraded, Event, Language, Party
 from assist.wire import Beat
 from gateway.fork import RATE, Chunker, Ring
+from gateway.ledger import Ledger
 from gateway.transcription import PARTIES, Ask, Order, SendAudio, Tell, Transcription
 
 _WAKE_S: Final = 0.02
@@ -58,10 +59,12 @@ class Publisher:
         make_bus: makes the bus; called on the loop's thread.
         chunk_ms: milliseconds of audio per chunk, a multiple of 20.
         keep_s: seconds of each leg kept for a replay.
+        ledger: live calls on disk; those that a killed predecessor left are reported as lost.
     """
 
-    def __init__(self, make_bus: Callable[[], Bus], *, chunk_ms: int, keep_s: float) -> None:
+    def __init__(self, make_bus: Callable[[], Bus], *, chunk_ms: int, keep_s: float, ledger: Ledger) -> None:
         self._make_bus = make_bus
+        self._ledger = ledger
         self._chunk_samples = chunk_ms * RATE // 1000
         self._keep_s = keep_s
         self._calls: dict[str, _CallFeed] = {}
@@ -111,6 +114,9 @@ class Publisher:
         await bus.start()
         bus.watch(self._on_broker)
         beats = asyncio.create_task(self._follow_beats(bus))
+        for call_id, answered in self._ledger.leftovers().items():
+            log.warning("gateway.call_was_lost", call_id=call_id)
+            self._send(CallEnded(call_id=call_id, at=time.time(), reason="lost", sip_code=0, answered=answered))
         self._up.set()
         while not self._may_stop():
             await asyncio.sleep(_WAKE_S if self._calls else _IDLE_WAKE_S)
@@ -219,6 +225,14 @@ class Publisher:
     def _send(self, event: Event) -> None:
         assert self._bus is not None
         try:
-            self._bus.send(event)
+            match event:
+                case CallStarted():
+                    self._ledger.open(event.call_id, answered=False)
+                case CallAnswered():
+                    self._ledger.open(event.call_id, answered=True)
+            if isinstance(event, CallEnded):
+                self._bus.send(event, dedup="ended", stored=lambda: self._ledger.close(event.call_id))
+            else:
+                self._bus.send(event)
         except BusError as err:
             log.error("gateway.event_lost", call_id=event.call_id, type=type(event).__name__, error=str(err))

@@ -25,6 +25,7 @@ from assist.errors import AssistError, BusError, ConfigError
 from gateway.endpoint import Endpoint
 from gateway.endpoint.library import RTP_PORTS
 from gateway.errors import EndpointError, GatewayError
+from gateway.ledger import Ledger
 from gateway.publisher import Publisher
 from gateway.switchboard import DIALOGS_PER_CALL, Switchboard
 
@@ -73,7 +74,10 @@ class Worker:
             )
         self._endpoint = Endpoint(gateway.bind, port, rtp_start)
         self._publisher = Publisher(
-            lambda: Bus(address, name=f"gateway.{index}"), chunk_ms=gateway.chunk_ms, keep_s=gateway.keep_s
+            lambda: Bus(address, name=f"gateway.{index}"),
+            chunk_ms=gateway.chunk_ms,
+            keep_s=gateway.keep_s,
+            ledger=Ledger(settings.run_dir / f"gateway.{index}.calls.json"),
         )
         self._switchboard = Switchboard(self._endpoint, self._publisher, settings, rtp_timeout_s=rtp_timeout_s)
         if self._switchboard.capacity < 1:

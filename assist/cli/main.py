@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from assist import config, log
 from assist.config import Settings
 from assist.errors import AssistError
 from assist.strings import say
+
+if TYPE_CHECKING:
+    from assist.stack.up import Stack
 
 app = typer.Typer(
     name="apuntador",
@@ -46,6 +49,8 @@ def common(
 def up(ctx: typer.Context) -> None:
     """Start broker, gateway, transcribers and assist core here, and keep them running until Ctrl-C or SIGTERM.
 
+    SIGHUP reads the settings again: trunks and agents change at once, for new calls; the rest needs a restart.
+
     Example: apuntador --config apuntador.toml up
     """
     settings: Settings = ctx.obj
@@ -60,6 +65,7 @@ async def _up(settings: Settings, config_path: Path | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     stack = Stack(settings, config_path=config_path, on_status=lambda line: typer.echo(f"apuntador: {line}"))
+    loop.add_signal_handler(signal.SIGHUP, lambda: _reload(stack, settings, config_path))
     starting = asyncio.create_task(stack.start())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -77,6 +83,17 @@ async def _up(settings: Settings, config_path: Path | None) -> None:
     typer.echo(say(settings.language, "stack.stopping"))
     await stack.stop()
     typer.echo(say(settings.language, "stack.stopped"))
+
+
+def _reload(stack: "Stack", settings: Settings, config_path: Path | None) -> None:
+    try:
+        config.load(config_path)
+    except AssistError as err:
+        # A wrong file must not stop what runs.
+        typer.echo(f"apuntador: {say(settings.language, 'stack.reload_refused', reason=err)}", err=True)
+        return
+    stack.reload()
+    typer.echo(f"apuntador: {say(settings.language, 'stack.reloaded')}")
 
 
 @app.command()

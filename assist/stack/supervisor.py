@@ -90,6 +90,14 @@ class Supervisor:
             await self._end(service)
         self._tmp.cleanup()
 
+    def signal_group(self, prefix: str, number: signal.Signals) -> None:
+        """Send a signal to every running service whose name starts with ``prefix``."""
+        for service in self._services:
+            process = self._processes.get(service.name)
+            if service.name.startswith(prefix) and process is not None and process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.send_signal(number)
+
     async def stop_group(self, prefix: str) -> None:
         """End the services whose name starts with ``prefix``, all at once."""
         group = [service for service in self._services if service.name.startswith(prefix)]

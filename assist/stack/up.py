@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -67,6 +68,10 @@ class Stack:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def reload(self) -> None:
+        """Let the gateway read the settings file again; calls go on."""
+        self.supervisor.signal_group("gateway", signal.SIGHUP)
 
     async def _start_parts(self) -> None:
         settings = self.settings

@@ -200,3 +200,26 @@ async def test_an_orphan_finishes_its_call_and_goes(
         parent.kill()
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+async def test_calls_of_a_killed_worker_are_reported_lost_by_its_successor(
+    tmp_path: Path, gateway: Gateway, listener: Listener, processes: list[Process]
+) -> None:
+    phone = Sipp(tmp_path, agent(tmp_path), port=gateway.agent_port)
+    customer = Sipp(tmp_path, caller(tmp_path, TALK_MS=30_000), port=sip_port(), to=gateway.port)
+    processes += [phone, customer]
+    await listener.until(lambda: "CallAnswered" in listener.kinds(), what="CallAnswered")
+    gateway.popen.kill()
+    gateway.wait(5)
+    assert "CallEnded" not in listener.kinds()
+
+    successor = Process(
+        [sys.executable, "-m", "gateway.worker", "--index", "0", "--config", str(gateway.config)],
+        tmp_path / "successor",
+        cwd=Path(__file__).parents[2],
+    )
+    processes.append(successor)
+    await listener.until(lambda: "CallEnded" in listener.kinds(), what="CallEnded")
+    ended = listener.last(CallEnded)
+    assert (ended.reason, ended.answered) == ("lost", True)
+    assert listener.kinds().count("CallEnded") == 1

@@ -73,6 +73,9 @@ async def test_up_reports_serves_and_leaves_nothing_running(config: Path) -> Non
     assert all(part["state"] == "ready" for part in status["services"].values())
     assert all(alive(pid) for pid in pids)
 
+    up.send_signal(signal.SIGHUP)
+    assert b"Settings read again" in await asyncio.wait_for(up.stdout.readline(), 10)
+
     second = await asyncio.to_thread(apuntador, "--config", str(config), "up")
     assert "a stack already runs" in complaint(second)
 
