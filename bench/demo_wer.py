@@ -11,6 +11,7 @@ import asyncio
 import json
 from pathlib import Path
 
+from assist import log
 from assist.events import Heard, Language
 from bench.live import PARTIES, run_calls
 from bench.text import word_errors
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--language", action="append", choices=["es", "en"])
     parser.add_argument("--show", action="store_true", help="print what was heard")
     args = parser.parse_args()
+    log.configure("error")
     rows = [row for language in args.language or ["es", "en"] for row in measure(language)]
     print(f"{'language':<10}{'leg':<10}{'words':>6}{'WER %':>8}")
     for row in rows:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from assist import log
 from assist.events import Heard, Language, Party, SummaryDrafted
 from bench.live import PARTIES, LiveCall, run_calls
 from bench.text import normalise
@@ -110,6 +111,7 @@ def main() -> None:
     parser.add_argument("--calls", action="append", type=int)
     parser.add_argument("--repeat", type=int, default=1)
     args = parser.parse_args()
+    log.configure("error")
     rows = []
     print("milliseconds, p50/p95/p99; one machine,", os.cpu_count(), "cores,", platform.machine())
     print(f"{'lang':<6}{'calls':<7}{'word→partial':<22}{'end→final':<22}{'BYE→summary':<22}{'words':<8}revised")
