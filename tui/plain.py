@@ -54,6 +54,7 @@ class PlainScreen:
         self._only_one = exit_after_case
         self._start: dict[str, float] = {}
         self._seen: dict[str, int] = {}
+        self._partial: dict[tuple[str, str], str] = {}
         self._over: set[str] = set()
         self._saved: set[str] = set()
         self._up = True
@@ -145,9 +146,13 @@ class PlainScreen:
 
         match event:
             case Heard():
-                if event.text:
-                    who = say(self._language, f"common.{event.party}")
-                    yield f"{who}: {event.text}" if event.final else f"{PARTIAL_MARK} {who}: {event.text}"
+                who = say(self._language, f"common.{event.party}")
+                if event.text and event.final:
+                    yield f"{who}: {event.text}"
+                elif event.text and self._partial.get((event.call_id, event.party)) != event.text:
+                    # The same words again, only surer, are nothing to print.
+                    self._partial[event.call_id, event.party] = event.text
+                    yield f"{PARTIAL_MARK} {who}: {event.text}"
             case CardOffered():
                 yield tell("plain_card", title=event.title, say=event.say)
             case CardWithdrawn():

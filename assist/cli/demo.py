@@ -1,6 +1,7 @@
 """``apuntador demo``: see the whole product at work in two minutes."""
 
 import asyncio
+import os
 import sys
 from typing import Annotated
 
@@ -28,6 +29,8 @@ def demo(
     spoken: Language = "en" if language == "en" else "es"
     if language not in ("es", "en"):
         raise typer.BadParameter("es or en", param_hint="--language")
+    # From here on everything speaks the demo's language, the fetching of models too.
+    os.environ["APUNTADOR_LANG"] = spoken
     _fetch_models(settings, spoken)
     from assist.demo.run import Demo
     from assist.hub.auth import TokenStore
