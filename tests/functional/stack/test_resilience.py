@@ -16,7 +16,7 @@ from assist.demo.conversation import load
 from assist.events import Degraded, Event, Heard, Party
 from bench.live import PARTIES, LiveCall, LiveRig, find_offset, live_rig, read_wav
 from bench.text import normalise
-from tests.support import eventually
+from tests.support import alive, eventually
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(300)]
 
@@ -144,3 +144,22 @@ def test_a_gap_is_found_and_the_wrong_recording_is_all_gap(tmp_path: Path) -> No
     assert longest_gap(tmp_path / "whole.wav", conversation.wav("customer")) == 0.0
     assert longest_gap(tmp_path / "damaged.wav", conversation.wav("customer")) >= 0.5
     assert longest_gap(tmp_path / "whole.wav", conversation.wav("agent")) > 5
+
+
+async def test_stopping_in_the_middle_of_a_call_still_writes_its_case(tmp_path: Path) -> None:
+    async with live_rig(tmp_path, "es", 1) as rig:
+        placed = asyncio.create_task(rig.place(0))
+        await eventually(lambda: bool(rig.calls), 30, "the call")
+        (call,) = rig.calls.values()
+        await eventually(lambda: len(finals(call)) >= 2, 40, "two finals")
+        pids = [status.pid for status in rig.stack.supervisor.status.values()]
+    await asyncio.gather(placed, return_exceptions=True)
+    assert not any(alive(pid) for pid in pids)
+
+    assert len(case_lines(tmp_path / "cases.db")) >= 2
+    with sa.create_engine(f"sqlite:///{tmp_path / 'cases.db'}").connect() as connection:
+        (row,) = connection.execute(sa.text("SELECT * FROM cases")).mappings().all()
+        items = connection.execute(sa.text("SELECT text FROM summary_items")).scalars().all()
+    assert row["ended_at"] is not None
+    assert row["revision"] >= 1
+    assert items
