@@ -171,7 +171,13 @@ class Transcript:
             for run in self.numbers(line.text):
                 currency = self._currency(run)
                 if currency:
-                    text = say(self.language, "decide.amount", value=self._written(run.groups[-1]), currency=currency)
+                    value = self._written(run.groups[-1])
+                    # A sign stands before its sum in both languages, a word behind it.
+                    text = (
+                        say(self.language, "decide.amount", value=value, currency=currency)
+                        if currency.isalpha()
+                        else f"{currency}{value}"
+                    )
                     found.setdefault(text, []).append(line.utterance_id)
         return [SummaryItem(slot="amount", text=text, evidence=_unique(ids)) for text, ids in found.items()]
 

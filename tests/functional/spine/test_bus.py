@@ -267,3 +267,27 @@ async def test_a_call_id_that_is_no_token_is_refused(bus: Bus) -> None:
     with pytest.raises(BusError, match="call id"):
         bus.send(ended)
     await asyncio.sleep(0)
+
+
+async def test_an_event_too_large_for_any_reader_is_refused_at_once(bus: Bus) -> None:
+    with pytest.raises(BusError, match="limit"):
+        bus.send(said("x" * 600_000))
+    bus.send(said("small"))
+    await bus.flush()
+    assert texts(await bus.history("c1")) == ["small"]
+
+
+async def test_a_failing_handler_leaves_no_words_in_the_log(bus: Bus, capsys: pytest.CaptureFixture[str]) -> None:
+    attempts: list[Event] = []
+
+    async def handler(event: Event) -> None:
+        attempts.append(event)
+        if len(attempts) == 1:
+            raise ValueError(f"row refused: {event}")
+
+    await bus.consume("t", "calls.*.in.>", handler)
+    bus.send(said("mi clave es secreta"))
+    await eventually(lambda: len(attempts) == 2, 15)
+    logged = "".join(capsys.readouterr())
+    assert "bus.handler_failed" in logged
+    assert "secreta" not in logged
