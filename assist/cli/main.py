@@ -22,7 +22,9 @@ app = typer.Typer(
     name="apuntador",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Real-time agent assist for call centres, on your own machines.",
+    help="Real-time agent assist for call centres, on your own machines.\n\n"
+    "Spanish speech recognition: Powered by Moonshine AI (free below 1 M USD of yearly revenue).",
+    epilog="Examples: apuntador demo | apuntador --config /etc/apuntador/apuntador.toml up | apuntador case list",
     rich_markup_mode=None,
 )
 
