@@ -64,7 +64,9 @@ docs: $(VENV)/.dev ## the generated references
 	$(APUNTADOR) config reference -o docs/configuration.md
 	$(APUNTADOR) config schema -o docs/events.schema.json
 
-bench: $(VENV)/.dev models ## latency and word error rate on this machine (about 15 minutes)
+bench: $(VENV)/.dev peers models ## every benchmark on this machine (about 15 minutes)
+	$(BIN)/python -m bench.decide
+	$(BIN)/python -m bench.gateway
 	$(BIN)/python -m bench.demo_wer
 	$(BIN)/python -m bench.latency
 

@@ -20,7 +20,8 @@ def bursts(seed: int, seconds: float) -> Pcm:
     noise = np.fft.irfft(spectrum, n)
     loudness = np.repeat(random.uniform(0.2, 1.0, n // 800 + 1), 800)[:n]
     signal = noise / np.abs(noise).max() * loudness
-    return (signal * 14000).astype(np.int16)
+    pcm: Pcm = (signal * 14000).astype(np.int16)
+    return pcm
 
 
 def to_ulaw(pcm: Pcm) -> bytes:
