@@ -1,6 +1,8 @@
 # The two commands a new user needs are `make demo` and `make test`; everything they need is made by them.
 SHELL := /bin/bash
-PYTHON ?= python3
+# The packaged pjsua2 exists for Python 3.11 and 3.12: the first of these that is one of them.
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 APUNTADOR := $(BIN)/apuntador
@@ -21,8 +23,8 @@ test: $(VENV)/.dev peers models ## all tests; installs the SIP peers when run as
 	$(BIN)/pytest
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "apuntador needs Python 3.11 or newer; set PYTHON=python3.11" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "apuntador needs Python 3.11 or 3.12 (pjsua2 is packaged for no other);" \
+		"install one and set PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 		{ echo "python3-venv is missing; run: apt install python3-venv" >&2; exit 1; }
 	@echo "apuntador: installing into $(VENV)"
