@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from assist.corrections import place_of
 from assist.events import (
     AgentDid,
     CallAnswered,
@@ -241,23 +242,16 @@ def _agent_did(state: CallState, event: AgentDid) -> CallState:
 
 
 def edited(summary: SummaryDrafted, target: str, text: str) -> SummaryDrafted:
-    """The summary with one item (see :func:`item_target`) or the ``disposition`` replaced; empty text removes an item.
+    """The summary with one item (see :mod:`assist.corrections`) or the ``disposition`` replaced.
 
-    The session does the same and drafts anew; this shows the correction in the moment between.
+    Empty text removes an item. The session does the same and drafts anew; this shows the correction in the moment
+    between.
     """
     text = text.strip()
     if target == "disposition":
         return replace(summary, disposition=text or summary.disposition)
-    wanted = target.removesuffix(".0")
-    items = [
-        replace(item, text=text) if item_target(summary, index) == wanted else item
-        for index, item in enumerate(summary.items)
-    ]
-    return replace(summary, items=tuple(item for item in items if item.text))
-
-
-def item_target(summary: SummaryDrafted, index: int) -> str:
-    """How an edit names an item: its slot, and for a slot's further items ``slot.1``, ``slot.2``…"""
-    slot = summary.items[index].slot
-    number = sum(item.slot == slot for item in summary.items[:index])
-    return f"{slot}.{number}" if number else slot
+    at = place_of(summary.items, target)
+    if at is None:
+        return summary
+    new = (replace(summary.items[at], text=text),) if text else ()
+    return replace(summary, items=(*summary.items[:at], *new, *summary.items[at + 1 :]))

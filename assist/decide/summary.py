@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Final, Literal, TypeAlias, get_args
 
+from assist.corrections import place_of
 from assist.decide.extract import Sentence, Transcript
 from assist.decide.kit import Decision, Kit
 from assist.decide.playbook import Outcome
@@ -176,23 +177,20 @@ def _disposition(state: SessionState, outcome: Outcome | None, kit: Kit) -> str:
 def _edited(state: SessionState, items: list[SummaryItem], disposition: str) -> tuple[list[SummaryItem], str]:
     """The draft with the agent's corrections, in the order they were made.
 
-    An edit's target is ``disposition``, a slot, or ``slot#n`` for the slot's n-th item counted from 1. Empty text
-    removes the item.
+    An edit's target is ``disposition`` or an item as :mod:`assist.corrections` names it. Empty text removes the item.
     """
     for action in state.agent_did:
         if action.action != "summary_edited":
             continue
-        slot, _, number = action.target.partition("#")
         text = action.text.strip()
-        if slot == "disposition":
+        if action.target == "disposition":
             disposition = text or disposition
             continue
-        places = [index for index, item in enumerate(items) if item.slot == slot]
-        wanted = max(0, int(number) - 1) if number.isdigit() else 0
-        if wanted < len(places):
-            at = places[wanted]
+        at = place_of(items, action.target)
+        if at is not None:
             new = [_item(items[at].slot, text, items[at].evidence)] if text else []
             items = [*items[:at], *new, *items[at + 1 :]]
         elif text:
+            slot = action.target.partition(".")[0]
             items = [*items, *(_item(known, text, BY_AGENT) for known in _SLOTS if known == slot)]
     return items, disposition

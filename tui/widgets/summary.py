@@ -9,10 +9,11 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from assist.corrections import place_of, target_of
 from assist.events import CasePosted, Language
 from assist.strings import say
 from tui import words
-from tui.state import CallState, item_target
+from tui.state import CallState
 
 
 class SummaryPane(Vertical):
@@ -56,10 +57,11 @@ class SummaryPane(Vertical):
         assert call.summary is not None
         if target == "disposition":
             return say(self._language, "tui.summary_disposition"), call.summary.disposition
-        for index, item in enumerate(call.summary.items):
-            if item_target(call.summary, index) == target:
-                return say(self._language, f"tui.slot_{item.slot}"), item.text
-        return "", ""
+        at = place_of(call.summary.items, target)
+        if at is None:
+            return "", ""
+        item = call.summary.items[at]
+        return say(self._language, f"tui.slot_{item.slot}"), item.text
 
     def _status(self, call: CallState) -> Content:
         language = self._language
@@ -80,7 +82,7 @@ class SummaryPane(Vertical):
             before = ""
             for index, item in enumerate(call.summary.items):
                 label = say(self._language, f"tui.slot_{item.slot}") if item.slot != before else ""
-                self._rows[item_target(call.summary, index)] = (label, item.text)
+                self._rows[target_of(call.summary.items, index)] = (label, item.text)
                 before = item.slot
         items.clear_options()
         items.add_options([Option(self._row(target, marked=False), id=target) for target in self._rows])

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assist.corrections import target_of
 from assist.decide.summary import BY_AGENT
 from assist.events import CallEnded, Event, Language, Party, SummaryDrafted
 from tests.unit.decide.calls import T0, Call, packaged_kit
@@ -119,12 +120,23 @@ def test_second_item_of_a_slot_can_be_corrected_removed_and_added() -> None:
     call = spoken("es")
     call.end(60)
     done = call.slot("done")
-    call.did("summary_edited", "done#2", "Reinicio del módem", at=70)
+    call.did("summary_edited", "done.1", "Reinicio del módem", at=70)
     assert call.slot("done") == [done[0], "Reinicio del módem", *done[2:]]
-    call.did("summary_edited", "done#2", "", at=71)
+    call.did("summary_edited", "done.1", "", at=71)
     assert "Reinicio del módem" not in call.slot("done")
     call.did("summary_edited", "amount", "20.000 pesos", at=72)
     assert [item.evidence for item in call.summary.items if item.slot == "amount"] == [BY_AGENT]
+
+
+def test_every_item_can_be_corrected_by_the_name_the_screen_gives_it() -> None:
+    call = spoken("es")
+    call.end(60)
+    before = call.summary.items
+    assert len({item.slot for item in before}) < len(before), "the call has no slot with two items"
+    for index in range(len(before)):
+        call.did("summary_edited", target_of(before, index), f"corrección {index}", at=70 + index)
+    assert [item.text for item in call.summary.items] == [f"corrección {index}" for index in range(len(before))]
+    assert [item.evidence for item in call.summary.items] == [item.evidence for item in before]
 
 
 def test_an_edit_of_nothing_known_changes_nothing() -> None:

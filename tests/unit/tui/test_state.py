@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assist.corrections import target_of
 from assist.events import (
     AgentDid,
     CallEnded,
@@ -18,7 +19,7 @@ from assist.events import (
 )
 from tests.fakes import scripted_call
 from tests.fakes.scripted_call import CALL, START, heard
-from tui.state import CallState, edited, fold, fold_all, item_target
+from tui.state import CallState, edited, fold, fold_all
 
 C = {"call_id": CALL, "at": START}
 
@@ -153,7 +154,7 @@ def draft(revision: int = 1) -> SummaryDrafted:
 
 
 def test_an_edit_names_the_item_it_means() -> None:
-    assert [item_target(draft(), index) for index in range(3)] == ["reason", "promise", "promise.1"]
+    assert [target_of(draft().items, index) for index in range(3)] == ["reason", "promise", "promise.1"]
     assert [item.text for item in edited(draft(), "promise.1", " nuevo ").items] == ["r", "p0", "nuevo"]
     assert [item.text for item in edited(draft(), "promise.0", "nuevo").items] == ["r", "nuevo", "p1"]
     assert [item.text for item in edited(draft(), "promise", "").items] == ["r", "p1"]
