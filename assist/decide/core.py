@@ -46,6 +46,13 @@ def decide(
     With ``live`` false the event lies in the past: cards and running figures, which are of the moment, are left out.
     With ``on_failure`` a decider that raises is reported by name and the others go on; without it the error comes out.
     """
+    return _decided(state, stimulus, kit, on_failure=on_failure, live=live)[1]
+
+
+def _decided(
+    state: SessionState, stimulus: Stimulus, kit: Kit, *, on_failure: FailureHook | None, live: bool
+) -> tuple[SessionState, list[Decision]]:
+    """The decisions, and the state with them folded in."""
     decisions: list[Decision] = []
     for name, decider in _DECIDERS:
         if not live and name in _OF_THE_MOMENT:
@@ -60,7 +67,7 @@ def decide(
         for event, dedup in made:
             state = fold(state, event)
             decisions.append((event, dedup))
-    return decisions
+    return state, decisions
 
 
 def step(
@@ -72,7 +79,4 @@ def step(
         # An event that is delivered again lies in the past: what it meant then is decided, nothing new for now.
         live = not stimulus.seq or stimulus.seq > state.last_input_seq
         state = fold(state, stimulus)
-    decisions = decide(state, stimulus, kit, on_failure=on_failure, live=live)
-    for event, _ in decisions:
-        state = fold(state, event)
-    return state, decisions
+    return _decided(state, stimulus, kit, on_failure=on_failure, live=live)

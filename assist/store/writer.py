@@ -97,21 +97,20 @@ def _case(connection: Connection, event: Event, zone: ZoneInfo) -> str:
     known = connection.execute(select(cases.c.case_id).where(cases.c.call_id == event.call_id)).scalar_one_or_none()
     if known is not None:
         return str(known)
-    started = event if isinstance(event, CallStarted) else None
     case_id = _next_id(connection, event.at, zone)
     connection.execute(
         insert(cases).values(
             case_id=case_id,
             call_id=event.call_id,
             status="open",
-            # A call whose beginning was lost keeps what is known of it.
-            language=started.language if started else getattr(event, "language", ""),
-            direction=started.direction if started else "",
-            trunk=started.trunk if started else "",
-            queue=started.queue if started else "",
-            agent_id=started.agent_id if started else "",
-            caller=started.caller if started else "",
-            callee=started.callee if started else "",
+            # What CallStarted tells is put in with it; a call whose beginning was lost keeps what is known of it.
+            language=getattr(event, "language", ""),
+            direction="",
+            trunk="",
+            queue="",
+            agent_id="",
+            caller="",
+            callee="",
             started_at=event.at,
             end_reason="",
             transferred_to="",
