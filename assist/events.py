@@ -12,11 +12,24 @@ store (``Case…``), the hub on behalf of people (``AgentDid``, ``LeadDid``), an
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 Party: TypeAlias = Literal["customer", "agent"]
 Language: TypeAlias = Literal["es", "en"]
 Mood: TypeAlias = Literal["negative", "neutral", "positive"]
+EndReason: TypeAlias = Literal["customer_hangup", "agent_hangup", "cancelled", "rejected", "failed", "lost"]
+RuleState: TypeAlias = Literal["pending", "due", "met", "missed", "forbidden_said"]
+WithdrawalReason: TypeAlias = Literal[
+    "taken", "dismissed", "replaced", "expired", "no_longer_true", "said", "call_ended"
+]
+SummarySlot: TypeAlias = Literal["reason", "done", "promise", "amount", "reference", "outcome", "next_step", "mood"]
+AgentAction: TypeAlias = Literal[
+    "card_taken", "card_dismissed", "card_not_useful", "rule_ticked", "summary_edited", "summary_accepted", "note"
+]
+
+PARTIES: Final[tuple[Party, ...]] = get_args(Party)
+CARD_ACTIONS: Final[tuple[AgentAction, ...]] = ("card_taken", "card_dismissed", "card_not_useful")
+"""Actions that answer the card on the screen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +92,7 @@ class CallTransferred(CallEvent):
 class CallEnded(CallEvent):
     """The call is over. ``sip_code`` is the status that ended it, 200 after a normal BYE."""
 
-    reason: Literal["customer_hangup", "agent_hangup", "cancelled", "rejected", "failed", "lost"]
+    reason: EndReason
     sip_code: int
     answered: bool
 
@@ -154,7 +167,7 @@ class CardWithdrawn(CallEvent):
     """The offer is no longer on the screen."""
 
     offer_id: str
-    reason: Literal["taken", "dismissed", "replaced", "expired", "no_longer_true", "said", "call_ended"]
+    reason: WithdrawalReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +179,7 @@ class ComplianceChanged(CallEvent):
 
     rule_id: str
     label: str
-    state: Literal["pending", "due", "met", "missed", "forbidden_said"]
+    state: RuleState
     due_at: float | None
     evidence: tuple[str, ...]
     kind: Literal["required", "forbidden"] = "required"
@@ -205,7 +218,7 @@ class MetricsChanged(CallEvent):
 class SummaryItem:
     """One sentence of the summary and the utterances it rests on."""
 
-    slot: Literal["reason", "done", "promise", "amount", "reference", "outcome", "next_step", "mood"]
+    slot: SummarySlot
     text: str
     evidence: tuple[str, ...]
 
@@ -284,15 +297,7 @@ class AgentDid(CallEvent):
     """What the agent did on the screen. ``target`` is an offer id, a rule id or a summary revision."""
 
     agent_id: str
-    action: Literal[
-        "card_taken",
-        "card_dismissed",
-        "card_not_useful",
-        "rule_ticked",
-        "summary_edited",
-        "summary_accepted",
-        "note",
-    ]
+    action: AgentAction
     target: str = ""
     text: str = ""
 

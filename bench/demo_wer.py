@@ -12,8 +12,8 @@ import json
 from pathlib import Path
 
 from assist import log
-from assist.events import Heard, Language
-from bench.live import PARTIES, run_calls
+from assist.events import PARTIES, Heard, Language
+from bench.live import run_calls
 from bench.text import word_errors
 
 OUT = Path(__file__).parent / "out" / "demo_wer.json"

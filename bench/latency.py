@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from assist import log
-from assist.events import Heard, Language, Party, SummaryDrafted
-from bench.live import PARTIES, LiveCall, run_calls
+from assist.events import PARTIES, Heard, Language, Party, SummaryDrafted
+from bench.live import LiveCall, run_calls
 from bench.text import normalise
 
 _WORD_TIME_ERROR_S = 0.25

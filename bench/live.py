@@ -35,7 +35,6 @@ from tui.frames import Frame, Incoming, Snapshot
 
 _RATE: Final = 8000
 _CALLS_PER_GATEWAY: Final = 2
-PARTIES: Final[tuple[Party, ...]] = ("customer", "agent")
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ dialogs and their media).
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from assist.config import Trunk
 from assist.events import (
@@ -22,11 +22,10 @@ from assist.events import (
     CallResumed,
     CallRinging,
     CallStarted,
+    EndReason,
     Event,
     Party,
 )
-
-Reason: TypeAlias = Literal["customer_hangup", "agent_hangup", "cancelled", "rejected", "failed", "lost"]
 
 PASSED_TO_CALLER: Final = frozenset({404, 410, 480, 484, 486, 488, 600, 603, 604, 606})
 """Rejections that mean the same to the caller. A 401 or a 302 of the agent's phone is our own affair: see below."""
@@ -206,12 +205,12 @@ class BridgedCall:
 
     def shut_down(self, now: float) -> list[Command]:
         """The worker stops; hang up."""
-        reason: Reason = "lost" if self.phase is Phase.UP else "failed"
+        reason: EndReason = "lost" if self.phase is Phase.UP else "failed"
         return self._end(now, reason, UNAVAILABLE, to_caller=UNAVAILABLE)
 
     # --- the one end -----------------------------------------------------------------------------------------
 
-    def _end(self, now: float, reason: Reason, code: int, *, to_caller: int = UNAVAILABLE) -> list[Command]:
+    def _end(self, now: float, reason: EndReason, code: int, *, to_caller: int = UNAVAILABLE) -> list[Command]:
         if self.phase is Phase.OVER:
             return []
         self.phase = Phase.OVER

@@ -18,11 +18,11 @@ import structlog
 
 from assist.bus import Bus
 from assist.errors import BusError
-from assist.events import CallAnswered, CallEnded, CallStarted, Degraded, Event, Language, Party
+from assist.events import PARTIES, CallAnswered, CallEnded, CallStarted, Degraded, Event, Language, Party
 from assist.wire import Beat
 from gateway.fork import RATE, Chunker, Ring
 from gateway.ledger import Ledger
-from gateway.transcription import PARTIES, Ask, Order, SendAudio, Tell, Transcription
+from gateway.transcription import Ask, Order, SendAudio, Tell, Transcription
 
 _WAKE_S: Final = 0.02
 _IDLE_WAKE_S: Final = 0.05

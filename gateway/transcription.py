@@ -17,11 +17,10 @@ brings them back. A transcriber that is asked for a call it already holds starts
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from assist.events import Language, Party
+from assist.events import PARTIES, Language, Party
 from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer
 from gateway.fork import RATE, Kept, Piece
 
-PARTIES: Final[tuple[Party, Party]] = ("customer", "agent")
 ASK_EVERY_S: Final = 0.5
 BEAT_LIMIT_S: Final = 2.0
 SECOND_LEG_S: Final = 0.5

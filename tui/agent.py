@@ -5,7 +5,6 @@ AgentApp(HubClient(url, token), language="es").run()
 
 import time
 from collections.abc import Callable
-from typing import Literal
 
 from textual import on
 from textual.app import App, ComposeResult
@@ -14,7 +13,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 
 from assist.errors import AssistError
-from assist.events import AgentDid, CardOffered, Language
+from assist.events import AgentAction, AgentDid, CardOffered, Language
 from assist.strings import say
 from tui import actions, dialogs, view
 from tui.actions import ACTIONS
@@ -26,9 +25,6 @@ from tui.widgets.panels import Banner, CardPanel, Checklist, Header, Idle, KeyLi
 from tui.widgets.summary import SummaryPane
 from tui.widgets.transcript import Transcript
 
-Did = Literal[
-    "card_taken", "card_dismissed", "card_not_useful", "rule_ticked", "summary_edited", "summary_accepted", "note"
-]
 _TICK_S = 0.5
 
 
@@ -141,7 +137,7 @@ class AgentApp(App[str]):
         screen.query_one(Idle).display = call is None
         screen.query_one("#body").display = call is not None and not summing_up
         screen.query_one(SummaryPane).display = summing_up
-        screen.query_one(Banner).show(self._state, call, getattr(self._feed, "waiting", 0))
+        screen.query_one(Banner).show(self._state, call, self._feed.waiting)
         screen.query_one(CardPanel).show(self.card)
         if call is None:
             screen.query_one(Idle).show(self._state)
@@ -175,7 +171,7 @@ class AgentApp(App[str]):
                 return known.when in actions.contexts(self.call, card=self.card is not None)
         return super().check_action(action, parameters)
 
-    def _do(self, did: Did, *, target: str = "", text: str = "") -> None:
+    def _do(self, did: AgentAction, *, target: str = "", text: str = "") -> None:
         call = self.call
         if call is None:
             return
@@ -193,7 +189,7 @@ class AgentApp(App[str]):
             self.notify(say(self._language, "tui.sent_later"), markup=False)
         self._draw()
 
-    def _answer(self, did: Did) -> None:
+    def _answer(self, did: AgentAction) -> None:
         card = self.card
         if card is not None:
             # The card goes at once: the echo through the broker takes a moment, a second press must not count.

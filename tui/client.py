@@ -27,6 +27,10 @@ Sink = Callable[[Frame], None]
 class Feed(Protocol):
     """Where a screen's frames come from and what the person does goes to."""
 
+    @property
+    def waiting(self) -> int:
+        """How many things the person did are not yet known to be stored."""
+
     async def run(self, sink: Sink) -> None:
         """Give frames to ``sink`` for ever."""
 
@@ -45,7 +49,6 @@ class HubClient:
         self._url = url
         self._token = token
         self._call_id = call_id
-        self._connection: ClientConnection | None = None
         self._unconfirmed: dict[str, str] = {}
         self._unsent: deque[str] = deque()
         self._wake = asyncio.Event()

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from assist.corrections import place_of
 from assist.events import (
+    CARD_ACTIONS,
     AgentDid,
     CallAnswered,
     CallEnded,
@@ -29,6 +30,7 @@ from assist.events import (
     Heard,
     MetricsChanged,
     Party,
+    RuleState,
     SentimentChanged,
     SummaryDrafted,
     Tag,
@@ -36,9 +38,6 @@ from assist.events import (
 )
 
 Phase: TypeAlias = Literal["ringing", "talking", "held", "wrap_up", "unanswered"]
-RuleState: TypeAlias = Literal["pending", "due", "met", "missed", "forbidden_said"]
-
-_CARD_ACTIONS = ("card_taken", "card_dismissed", "card_not_useful")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +229,7 @@ def _without_card(state: CallState, offer_id: str) -> CallState:
 
 
 def _agent_did(state: CallState, event: AgentDid) -> CallState:
-    if event.action in _CARD_ACTIONS:
+    if event.action in CARD_ACTIONS:
         return _without_card(state, event.target)
     if event.action == "note":
         return replace(state, notes=(*state.notes, event.text))

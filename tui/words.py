@@ -2,9 +2,8 @@
 
 from typing import Final, Literal, TypeAlias
 
-from assist.events import Degraded, Heard, Language, Mood, SentimentChanged
+from assist.events import Degraded, Heard, Language, Mood, RuleState, SentimentChanged
 from assist.strings import say
-from tui.state import RuleState
 
 Trend: TypeAlias = Literal["up", "flat", "down"]
 

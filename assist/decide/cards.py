@@ -6,7 +6,7 @@ cool-down, still counts while it is fresh.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from rapidfuzz import fuzz
 
@@ -14,9 +14,7 @@ from assist.decide.kit import Decision, Kit
 from assist.decide.playbook import Card
 from assist.decide.state import Offer, SessionState, Stimulus
 from assist.decide.text import normalise, settled_text
-from assist.events import AgentDid, CardOffered, CardWithdrawn, Heard, Party
-
-Reason = Literal["taken", "dismissed", "replaced", "expired", "no_longer_true", "said", "call_ended"]
+from assist.events import AgentDid, CardOffered, CardWithdrawn, Heard, Party, WithdrawalReason
 
 _FRESH_S: Final = 12.0
 """A trigger older than this is history."""
@@ -81,7 +79,7 @@ def _now(state: SessionState, stimulus: Stimulus) -> float:
     return max(stimulus.at, *offers, state.metrics.at if state.metrics is not None else stimulus.at)
 
 
-def _withdraw(state: SessionState, offer: Offer, reason: Reason, now: float) -> Decision:
+def _withdraw(state: SessionState, offer: Offer, reason: WithdrawalReason, now: float) -> Decision:
     event = CardWithdrawn(call_id=state.call_id, at=now, offer_id=offer.offer_id, reason=reason)
     return event, f"withdrawn.{offer.offer_id}"
 
@@ -97,7 +95,9 @@ def _cooling(state: SessionState, best: _Candidate, now: float, kit: Kit) -> boo
     return now - last.closed_at < kit.playbook.cooldown_s * share
 
 
-def _why_withdraw(state: SessionState, offer: Offer, stimulus: Stimulus, now: float, kit: Kit) -> Reason | None:
+def _why_withdraw(
+    state: SessionState, offer: Offer, stimulus: Stimulus, now: float, kit: Kit
+) -> WithdrawalReason | None:
     for action in reversed(state.agent_did):
         if action.target == offer.offer_id:
             reason = _by_agent(action)
@@ -115,7 +115,7 @@ def _why_withdraw(state: SessionState, offer: Offer, stimulus: Stimulus, now: fl
     return None
 
 
-def _by_agent(action: AgentDid) -> Reason | None:
+def _by_agent(action: AgentDid) -> WithdrawalReason | None:
     if action.action == "card_taken":
         return "taken"
     return "dismissed" if action.action in ("card_dismissed", "card_not_useful") else None

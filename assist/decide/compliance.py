@@ -10,9 +10,9 @@ from typing import Final
 
 from assist.decide.kit import Decision, Kit
 from assist.decide.playbook import Rule
-from assist.decide.state import Item, RuleState, SessionState, Stimulus
+from assist.decide.state import Item, SessionState, Stimulus
 from assist.decide.text import settled_text
-from assist.events import AgentDid, ComplianceChanged, Heard
+from assist.events import AgentDid, ComplianceChanged, Heard, RuleState
 
 DUE_SHARE: Final = 0.4
 """The last share of a time window, in which a rule is ``due``."""

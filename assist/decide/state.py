@@ -11,7 +11,7 @@ Folding the same event twice changes nothing.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias, get_args
 
 from assist.events import (
     AgentDid,
@@ -21,20 +21,20 @@ from assist.events import (
     CallEnded,
     CallHeld,
     CallResumed,
-    CallRinging,
     CallStarted,
     CallTransferred,
     CardOffered,
     CardWithdrawn,
     CaseSaved,
     ComplianceChanged,
-    Degraded,
     Event,
     Heard,
+    Input,
     Language,
     LeadDid,
     MetricsChanged,
     Party,
+    RuleState,
     SentimentChanged,
     SummaryDrafted,
     Tag,
@@ -42,7 +42,6 @@ from assist.events import (
     TranscriptSettled,
 )
 
-RuleState: TypeAlias = Literal["pending", "due", "met", "missed", "forbidden_said"]
 LOW_TREND: Final = -0.5
 """A mood trend below this for long calls for the team lead."""
 _OVERLAP_LOOKBACK: Final = 12
@@ -172,20 +171,7 @@ def fold(state: SessionState, event: Event) -> SessionState:
     return _remember(state, event)
 
 
-_INPUTS: Final = (
-    Heard,
-    CallStarted,
-    CallRinging,
-    CallAnswered,
-    CallHeld,
-    CallResumed,
-    CallTransferred,
-    CallEnded,
-    TranscriptSettled,
-    Degraded,
-    AgentDid,
-    LeadDid,
-)
+_INPUTS: Final[tuple[type[Event], ...]] = get_args(Input)
 
 
 def _observe(state: SessionState, event: Event) -> SessionState:

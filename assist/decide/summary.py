@@ -5,7 +5,7 @@ It is extractive: every item quotes the call or repeats a number said in it, and
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, get_args
 
 from assist.corrections import place_of
 from assist.decide.extract import Sentence, Transcript
@@ -13,16 +13,15 @@ from assist.decide.kit import Decision, Kit
 from assist.decide.playbook import Outcome
 from assist.decide.sentiment import mood_of, trend_of
 from assist.decide.state import SessionState, Stimulus, Tick
-from assist.events import AgentDid, Heard, Mood, SummaryDrafted, SummaryItem, TranscriptSettled
+from assist.events import AgentDid, Heard, Mood, SummaryDrafted, SummaryItem, SummarySlot, TranscriptSettled
 from assist.strings import say
 
-Slot: TypeAlias = Literal["reason", "done", "promise", "amount", "reference", "outcome", "next_step", "mood"]
 DRAFT_AFTER_S: Final = 1.5
 """Seconds after the call's end at which the draft is made even if the transcript is not settled."""
 BY_AGENT: Final = ("agent",)
 """Evidence of an item the agent wrote where the draft had none."""
 _EDGE_TURNS: Final = 2
-_SLOTS: Final[tuple[Slot, ...]] = get_args(Slot)
+_SLOTS: Final[tuple[SummarySlot, ...]] = get_args(SummarySlot)
 
 
 def decide(state: SessionState, stimulus: Stimulus, kit: Kit) -> list[Decision]:
@@ -40,7 +39,7 @@ def decide(state: SessionState, stimulus: Stimulus, kit: Kit) -> list[Decision]:
     return [(draft, f"summary.{draft.revision}")]
 
 
-def _item(slot: Slot, text: str, evidence: tuple[str, ...]) -> SummaryItem:
+def _item(slot: SummarySlot, text: str, evidence: tuple[str, ...]) -> SummaryItem:
     return SummaryItem(slot=slot, text=text, evidence=evidence)
 
 

@@ -20,11 +20,10 @@ from typing import get_args
 import yaml
 
 from assist.errors import DemoError
-from assist.events import Language, Party
+from assist.events import PARTIES, Language, Party
 
 Fact = str | int | float | tuple[int, ...]
 
-PARTIES: tuple[Party, ...] = get_args(Party)
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 SAMPLE_RATE = 8000
 

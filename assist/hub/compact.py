@@ -7,6 +7,7 @@ compact already changes nothing.
 from collections.abc import Iterable, Sequence
 
 from assist.events import (
+    CARD_ACTIONS,
     AgentDid,
     AlertCleared,
     AlertRaised,
@@ -23,8 +24,6 @@ from assist.events import (
     SummaryDrafted,
     TagsChanged,
 )
-
-_CARD_ACTIONS = ("card_taken", "card_dismissed", "card_not_useful")
 
 
 def compact(events: Iterable[Event]) -> list[Event]:
@@ -82,7 +81,7 @@ def _answered_cards(items: Sequence[Event]) -> set[int]:
             continue
         if isinstance(event, CardWithdrawn):
             gone = event.offer_id
-        elif isinstance(event, AgentDid) and event.action in _CARD_ACTIONS:
+        elif isinstance(event, AgentDid) and event.action in CARD_ACTIONS:
             gone = event.target
         else:
             continue

@@ -28,8 +28,8 @@ import numpy.typing as npt
 import soxr
 
 from assist.demo import conversation
-from assist.demo.conversation import LANGUAGES, PARTIES, SAMPLE_RATE, Turn, load_script
-from assist.events import Language, Party
+from assist.demo.conversation import LANGUAGES, SAMPLE_RATE, Turn, load_script
+from assist.events import PARTIES, Language, Party
 from bench.demo_audio.voice import MODEL_SHA256, Floats, Kokoro, Spoken, SpokenWord
 from bench.demo_audio.voice import SAMPLE_RATE as VOICE_RATE
 

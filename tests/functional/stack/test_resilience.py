@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from assist.demo.conversation import load
-from assist.events import Degraded, Event, Heard, Party
-from bench.live import PARTIES, LiveCall, LiveRig, find_offset, live_rig, read_wav
+from assist.events import PARTIES, Degraded, Event, Heard, Party
+from bench.live import LiveCall, LiveRig, find_offset, live_rig, read_wav
 from bench.text import normalise
 from tests.support import alive, eventually
 

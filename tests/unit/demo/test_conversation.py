@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pytest
 
 from assist.demo import conversation
-from assist.demo.conversation import LANGUAGES, PARTIES, Conversation, load
+from assist.demo.conversation import LANGUAGES, Conversation, load
 from assist.errors import DemoError
-from assist.events import Language, Party
+from assist.events import PARTIES, Language, Party
 
 MARGIN_S = 0.09  # what is left of a breath fades out within 80 ms
 FRAME = conversation.SAMPLE_RATE // 100
