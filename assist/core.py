@@ -3,13 +3,12 @@
 import argparse
 import asyncio
 import contextlib
-import signal
 import sys
 from pathlib import Path
 
 import structlog
 
-from assist import config, log, notify
+from assist import config, log, notify, process
 from assist.bus import Bus, BusAddress
 from assist.config import Settings
 from assist.errors import AssistError
@@ -17,8 +16,6 @@ from assist.hub.server import Hub
 from assist.session.service import SessionService
 from assist.store.service import CaseService
 
-EXIT_CONFIG = 3
-"""Trying again will not help: a setting, a playbook or a port is wrong."""
 _BOOKS_S = 3.0
 
 
@@ -28,11 +25,8 @@ async def serve(settings: Settings) -> None:
     Raises:
         AssistError: a part can't start.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    bus = Bus(BusAddress.load(settings.bus_file), name="assist")
+    stop = process.stop_requested()
+    bus = Bus(BusAddress.of(settings), name="assist")
     await bus.start()
     await bus.ready(60)
     # The store first, so that a call that is decided is also kept; the hub last, so that screens find both.
@@ -71,8 +65,7 @@ def main(argv: list[str] | None = None) -> int:
         log.configure(settings.log.level, settings.log.format, process="assist")
         asyncio.run(serve(settings))
     except AssistError as err:
-        sys.stderr.write(f"apuntador assist: {err}\n")
-        return 1 if err.retryable else EXIT_CONFIG
+        return process.failed("apuntador assist", err)
     return 0
 
 

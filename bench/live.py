@@ -111,7 +111,7 @@ async def live_rig(folder: Path, language: Language, calls: int) -> AsyncIterato
     stack = Stack(settings, config_path=path, on_status=lambda line: None, log_dir=folder / "logs")
     await stack.start()
     try:
-        bus = Bus(BusAddress.load(settings.bus_file), name="bench")
+        bus = Bus(BusAddress.of(settings), name="bench")
         await bus.start()
         await bus.ready()
         rig = LiveRig(stack, settings, bus, load(language), phones)

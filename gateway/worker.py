@@ -17,11 +17,11 @@ from typing import Final
 
 import structlog
 
-from assist import config, notify
+from assist import config, notify, process
 from assist import log as logs
 from assist.bus import Bus, BusAddress
 from assist.config import Settings
-from assist.errors import AssistError, BusError, ConfigError
+from assist.errors import AssistError, ConfigError
 from gateway.endpoint import Endpoint
 from gateway.endpoint.library import RTP_PORTS
 from gateway.errors import EndpointError, GatewayError
@@ -29,8 +29,6 @@ from gateway.ledger import Ledger
 from gateway.publisher import Publisher
 from gateway.switchboard import DIALOGS_PER_CALL, Switchboard
 
-EXIT_RETRY: Final = 1
-EXIT_HOPELESS: Final = 3
 _TURN_S: Final = 0.02
 _IDLE_TURN_S: Final = 0.1
 """SIP itself ends a turn at once; this only bounds how late timers and signals are seen."""
@@ -59,7 +57,7 @@ class Worker:
     def __init__(
         self, settings: Settings, *, index: int, grace_s: float, rtp_timeout_s: float, config_path: Path | None
     ) -> None:
-        address = bus_address(settings)
+        address = BusAddress.of(settings)
         gateway = settings.gateway
         self._config_path = config_path
         self._grace_s = grace_s
@@ -151,25 +149,6 @@ class Worker:
         self._reload_requested = True
 
 
-def bus_address(settings: Settings) -> BusAddress:
-    """The cluster's address from the settings, else that of the private broker of ``apuntador up``.
-
-    Raises:
-        BusError: the token file can't be read, or there is no private broker's address.
-    """
-    if not settings.nats.url:
-        return BusAddress.load(settings.bus_file)
-    token_file = settings.nats.token_file
-    if token_file is None:
-        return BusAddress(settings.nats.url)
-    try:
-        return BusAddress(settings.nats.url, token_file.read_text(encoding="utf-8").strip())
-    except OSError as err:
-        raise BusError(
-            f"nats.token_file {token_file} can't be read ({err.strerror}); mend the path or its mode", retryable=False
-        ) from None
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a worker; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m gateway.worker", description="One gateway process.")
@@ -189,8 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             config_path=args.config,
         )
     except (AssistError, GatewayError) as err:
-        sys.stderr.write(f"gateway.{args.index}: {err}\n")
-        return EXIT_RETRY if err.retryable else EXIT_HOPELESS
+        return process.failed(f"gateway.{args.index}", err)
     worker.run()
     return 0
 

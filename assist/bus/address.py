@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from assist.config import Settings
 from assist.errors import BusError
 
 
@@ -20,6 +21,26 @@ class BusAddress:
         path.touch(mode=0o600, exist_ok=True)
         path.chmod(0o600)
         path.write_text(json.dumps({"url": self.url, "token": self.token}))
+
+    @classmethod
+    def of(cls, settings: Settings) -> "BusAddress":
+        """The cluster's address from the settings, else that of the private broker of ``apuntador up``.
+
+        Raises:
+            BusError: the token file can't be read, or there is no private broker's address.
+        """
+        if not settings.nats.url:
+            return cls.load(settings.bus_file)
+        token_file = settings.nats.token_file
+        if token_file is None:
+            return cls(settings.nats.url)
+        try:
+            return cls(settings.nats.url, token_file.read_text(encoding="utf-8").strip())
+        except OSError as err:
+            raise BusError(
+                f"nats.token_file {token_file} can't be read ({err.strerror}); mend the path or its mode",
+                retryable=False,
+            ) from None
 
     @classmethod
     def load(cls, path: Path) -> "BusAddress":

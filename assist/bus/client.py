@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 class Bus:
     """One process's connection to the broker.
 
-    All methods belong to the event loop that called :meth:`start`. Use :meth:`send_threadsafe` from elsewhere.
+    All methods belong to the event loop that called :meth:`start`.
     """
 
     def __init__(self, address: BusAddress, *, name: str) -> None:
@@ -44,7 +44,6 @@ class Bus:
         self._nc: Client | None = None
         self._js: JetStreamContext | None = None
         self._events: StoredEvents | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = asyncio.Event()
         self._outbox = Outbox(self._publish, lambda: self._js is not None and self.connected)
         self._tasks: list[asyncio.Task[None]] = []
@@ -56,7 +55,6 @@ class Bus:
 
     async def start(self) -> None:
         """Begin to connect; returns at once. Await :meth:`ready` where the broker is needed."""
-        self._loop = asyncio.get_running_loop()
         self._tasks = [
             asyncio.create_task(self._connect_for_ever(), name="bus-connect"),
             asyncio.create_task(self._outbox.run(), name="bus-outbox"),
@@ -179,11 +177,6 @@ class Bus:
     async def flush(self) -> None:
         """Wait until the broker has acknowledged everything sent so far; as long as that takes."""
         await self._outbox.empty()
-
-    def send_threadsafe(self, event: Event, *, dedup: str = "") -> None:
-        """:meth:`send` from any thread."""
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(lambda: self.send(event, dedup=dedup))
 
     async def consume(self, durable: str, subject: str, handler: EventHandler) -> None:
         """Hand every event on ``subject`` to ``handler`` in order, across restarts; :meth:`StoredEvents.consume`."""

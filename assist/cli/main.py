@@ -13,6 +13,7 @@ import typer
 from assist import config, log
 from assist.config import Settings
 from assist.errors import AssistError
+from assist.process import stop_requested
 from assist.strings import say
 
 if TYPE_CHECKING:
@@ -62,12 +63,9 @@ def up(ctx: typer.Context) -> None:
 async def _up(settings: Settings, config_path: Path | None) -> None:
     from assist.stack.up import Stack
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_requested()
     stack = Stack(settings, config_path=config_path, on_status=lambda line: typer.echo(f"apuntador: {line}"))
-    loop.add_signal_handler(signal.SIGHUP, lambda: _reload(stack, settings, config_path))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: _reload(stack, settings, config_path))
     starting = asyncio.create_task(stack.start())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)

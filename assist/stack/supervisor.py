@@ -2,7 +2,7 @@
 
 Children report readiness by the ``sd_notify`` protocol (:mod:`assist.notify`) or are asked by a probe. A child that
 dies is started again after 0.2 s, doubling up to 10 s while it keeps dying young; one that exits with
-:data:`EXIT_CONFIG` is not: its fault does not go away by itself.
+:data:`assist.process.EXIT_HOPELESS` is not: its fault does not go away by itself.
 """
 
 import asyncio
@@ -14,14 +14,15 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Literal
 
 import structlog
 
-EXIT_CONFIG: Final = 3
+from assist.process import EXIT_HOPELESS
+
 _YOUNG_S: Final = 5.0
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -42,7 +43,6 @@ class Service:
     probe: Callable[[], Awaitable[bool]] | None = None
     stop_s: float = 5.0
     outlive: bool = False
-    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -134,7 +134,7 @@ class Supervisor:
                 return
             self._ready[service.name].clear()
             status.detail = f"exit {code}" if code >= 0 else signal.Signals(-code).name
-            if code == EXIT_CONFIG:
+            if code == EXIT_HOPELESS:
                 status.state = "failed"
                 self._on_change()
                 return
@@ -156,7 +156,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
-                env={**os.environ, **service.env, "NOTIFY_SOCKET": str(path)},
+                env={**os.environ, "NOTIFY_SOCKET": str(path)},
                 start_new_session=True,
                 preexec_fn=None if service.outlive else _die_with_parent(os.getpid()),
             )

@@ -76,13 +76,8 @@ class Stack:
     async def _start_parts(self) -> None:
         settings = self.settings
         if settings.nats.url:
-            token = ""
-            if settings.nats.token_file:
-                try:
-                    token = settings.nats.token_file.read_text().strip()
-                except OSError as err:
-                    raise StackError(f"nats.token_file can't be read: {err}") from None
-            BusAddress(settings.nats.url, token).save(settings.bus_file)
+            # The children read the cluster's address for themselves; here it is only checked before they start.
+            BusAddress.of(settings)
         else:
             private = broker.prepare(settings.data_dir)
             private.address.save(settings.bus_file)

@@ -2,13 +2,12 @@
 
 import argparse
 import asyncio
-import signal
 import sys
 from pathlib import Path
 
 import structlog
 
-from assist import config, log, notify
+from assist import config, log, notify, process
 from assist.bus import Bus, BusAddress
 from assist.config import Settings
 from assist.errors import AssistError
@@ -17,9 +16,6 @@ from assist.transcriber.service import TranscriberService
 from models.asr.registry import open_recogniser
 from models.asr.types import Recogniser
 from models.errors import ModelMissing, ModelsError
-
-EXIT_CONFIG = 3
-"""Trying again will not help: a setting or a model is missing."""
 
 
 def load_recognisers(settings: Settings) -> dict[Language, Recogniser]:
@@ -43,11 +39,8 @@ def load_recognisers(settings: Settings) -> dict[Language, Recogniser]:
 
 async def serve(settings: Settings, index: int) -> None:
     """Run until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    bus = Bus(BusAddress.load(settings.bus_file), name=f"transcriber.{index}")
+    stop = process.stop_requested()
+    bus = Bus(BusAddress.of(settings), name=f"transcriber.{index}")
     await bus.start()
     recognisers = await asyncio.to_thread(load_recognisers, settings)
     service = TranscriberService(bus, recognisers, calls=settings.asr.calls_per_worker)
@@ -73,8 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         log.configure(settings.log.level, settings.log.format, process=f"transcriber.{args.index}")
         asyncio.run(serve(settings, args.index))
     except (AssistError, ModelsError) as err:
-        sys.stderr.write(f"apuntador transcriber: {err}\n")
-        return 1 if err.retryable else EXIT_CONFIG
+        return process.failed("apuntador transcriber", err)
     return 0
 
 

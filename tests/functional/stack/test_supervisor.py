@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from assist.stack.supervisor import EXIT_CONFIG, Service, Supervisor
+from assist.process import EXIT_HOPELESS
+from assist.stack.supervisor import Service, Supervisor
 from tests.support import alive, eventually
 
 READY = "from assist import notify; notify.ready('here'); "
@@ -44,7 +45,7 @@ async def test_what_is_killed_comes_back(supervisor: Supervisor) -> None:
 
 
 async def test_a_fault_that_does_not_go_away_is_not_tried_again(supervisor: Supervisor) -> None:
-    supervisor.add(Service("a", python(f"raise SystemExit({EXIT_CONFIG})")))
+    supervisor.add(Service("a", python(f"raise SystemExit({EXIT_HOPELESS})")))
     assert not await supervisor.wait_ready("a", 20)
     assert supervisor.status["a"].state == "failed"
     assert supervisor.status["a"].restarts == 0
