@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -15,58 +16,59 @@ from assist.strings import say
 from tui.actions import Action
 
 
-class TextDialog(ModalScreen[str | None]):
-    """One line of text, maybe empty; None when the person thought better of it."""
+class _Question(ModalScreen[str | None]):
+    """A box under a title; None when the person thought better of it."""
 
-    def __init__(self, language: Language, title: str, text: str = "") -> None:
+    def __init__(self, language: Language, title: str) -> None:
         super().__init__()
         self._language = language
         self._heading = title
-        self._text = text
 
     def compose(self) -> ComposeResult:
-        """A box with the line in it."""
+        """The box with what is asked in it."""
         with Vertical(classes="dialog") as box:
             box.border_title = Content(self._heading).markup
             box.border_subtitle = say(self._language, "tui.dialog_keys")
-            yield Input(self._text, max_length=2000, select_on_focus=False)
+            yield self._asked()
+
+    def _asked(self) -> Widget:
+        raise NotImplementedError
+
+    def on_key(self, event: events.Key) -> None:
+        """Escape gives up."""
+        if event.key == "escape":
+            event.stop()
+            self.dismiss(None)
+
+
+class TextDialog(_Question):
+    """One line of text, maybe empty."""
+
+    def __init__(self, language: Language, title: str, text: str = "") -> None:
+        super().__init__(language, title)
+        self._text = text
+
+    def _asked(self) -> Widget:
+        return Input(self._text, max_length=2000, select_on_focus=False)
 
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip())
 
-    def on_key(self, event: events.Key) -> None:
-        """Escape gives up."""
-        if event.key == "escape":
-            event.stop()
-            self.dismiss(None)
 
-
-class ChoiceDialog(ModalScreen[str | None]):
+class ChoiceDialog(_Question):
     """One of several; gives its id."""
 
     def __init__(self, language: Language, title: str, choices: Sequence[tuple[str, str]]) -> None:
-        super().__init__()
-        self._language = language
-        self._heading = title
+        super().__init__(language, title)
         self._choices = choices
 
-    def compose(self) -> ComposeResult:
-        """A box with the list in it."""
-        with Vertical(classes="dialog") as box:
-            box.border_title = Content(self._heading).markup
-            box.border_subtitle = say(self._language, "tui.dialog_keys")
-            yield OptionList(*(Option(Content(text), id=name) for name, text in self._choices), markup=False)
+    def _asked(self) -> Widget:
+        return OptionList(*(Option(Content(text), id=name) for name, text in self._choices), markup=False)
 
     @on(OptionList.OptionSelected)
     def _choose(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id)
-
-    def on_key(self, event: events.Key) -> None:
-        """Escape gives up."""
-        if event.key == "escape":
-            event.stop()
-            self.dismiss(None)
 
 
 class ConfirmDialog(ModalScreen[bool]):

@@ -1,9 +1,11 @@
 """States as words and symbols. A symbol always goes with its word, so nothing depends on colour alone."""
 
+from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
 from assist.events import Degraded, Heard, Language, Mood, RuleState, SentimentChanged
 from assist.strings import say
+from tui.state import Rule
 
 Trend: TypeAlias = Literal["up", "flat", "down"]
 
@@ -24,6 +26,12 @@ _TREND_STEP: Final = 0.1
 def rule_symbol(state: RuleState, *, forbidden: bool) -> str:
     """An item's symbol; what must not be said and has not been asks nothing of the agent."""
     return _NOT_SAID if forbidden and state == "pending" else RULE_SYMBOLS[state]
+
+
+def progress(language: Language, rules: Sequence[Rule]) -> str:
+    """How much of what must be said has been."""
+    required = [rule for rule in rules if not rule.forbidden]
+    return say(language, "tui.checklist", met=sum(rule.state == "met" for rule in required), total=len(required))
 
 
 def clock(seconds: float) -> str:

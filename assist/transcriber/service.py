@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import structlog
 
@@ -248,16 +248,8 @@ class TranscriberService:
             call.late = False
             self._degraded(call_id, "ok", "")
 
-    def _degraded(self, call_id: str, level: str, detail: str) -> None:
-        self._bus.send(
-            Degraded(
-                call_id=call_id,
-                at=time.time(),
-                component="recogniser",
-                level="late" if level == "late" else "ok",
-                detail=detail,
-            )
-        )
+    def _degraded(self, call_id: str, level: Literal["late", "ok"], detail: str) -> None:
+        self._bus.send(Degraded(call_id=call_id, at=time.time(), component="recogniser", level=level, detail=detail))
 
     def _settle_if_done(self, call_id: str) -> None:
         call = self._calls.get(call_id)

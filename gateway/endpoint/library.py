@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pjsua2 as pj
 
+from assist import ports
 from gateway.endpoint.leg import Doorman, Leg
 from gateway.endpoint.port import ForkPort, choose_copy, copy_fast
 from gateway.errors import EndpointError, LegError, PortBusyError
@@ -49,8 +50,8 @@ class Endpoint:
         self.notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
         self._bind = bind
         self._port = port
-        self._library = _c_library()
-        self._quiet()
+        self._library = c_library()
+        silence(self._library)
         self._endpoint: Any = pj.Endpoint()
         try:
             self._endpoint.libCreate()
@@ -156,11 +157,6 @@ class Endpoint:
 
     # --- set-up --------------------------------------------------------------------------------------------------
 
-    def _quiet(self) -> None:
-        # libCreate writes to stdout before any LogConfig can be given.
-        with contextlib.suppress(AttributeError):
-            self._library.pj_log_set_level(0)
-
     def _settings(self) -> Any:
         settings = pj.EpConfig()
         settings.logConfig.level = 0
@@ -211,26 +207,29 @@ class Endpoint:
         return int(pj.UaConfig().maxCalls)
 
 
-def _c_library() -> ctypes.CDLL:
+def c_library() -> ctypes.CDLL:
+    """The C library below pjsua2, for what the Python side doesn't show."""
     from pjsua2 import _pjsua2
 
     return ctypes.CDLL(_pjsua2.__file__)
 
 
+def silence(library: ctypes.CDLL) -> None:
+    """Keep ``libCreate``'s lines off standard output; it writes them before any LogConfig can be given."""
+    with contextlib.suppress(AttributeError):
+        library.pj_log_set_level(0)
+
+
 def _check_free(bind: str, port: int) -> None:
     # pjsua2's own error doesn't name the port, and its UDP socket might share it.
     for kind, name in ((socket.SOCK_DGRAM, "UDP"), (socket.SOCK_STREAM, "TCP")):
-        with socket.socket(socket.AF_INET, kind) as probe:
-            if kind is socket.SOCK_STREAM:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((bind, port))
-            except OSError as err:
-                if err.errno == errno.EADDRINUSE:
-                    raise _busy(bind, port, name) from None
-                raise EndpointError(
-                    f"can't listen on {bind}:{port}/{name}: {err.strerror}; set gateway.bind to an address of ours"
-                ) from None
+        refused = ports.refusal(bind, port, kind)
+        if refused is not None:
+            if refused.errno == errno.EADDRINUSE:
+                raise _busy(bind, port, name)
+            raise EndpointError(
+                f"can't listen on {bind}:{port}/{name}: {refused.strerror}; set gateway.bind to an address of ours"
+            )
 
 
 def _busy(bind: str, port: int, kind: str) -> PortBusyError:

@@ -20,11 +20,13 @@ import sys
 import time
 import wave
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pjsua2 as pj
 
-_CLOCK_HZ: Final = 8000
+from gateway.endpoint.library import c_library, silence
+from gateway.fork import RATE
+
 _Events = queue.SimpleQueue  # of (name, value)
 
 
@@ -160,11 +162,12 @@ class Phone:
                 return
 
     def _make_endpoint(self) -> Any:
+        silence(c_library())
         endpoint = pj.Endpoint()
         endpoint.libCreate()
         config = pj.EpConfig()
-        config.logConfig.level = config.logConfig.consoleLevel = 1
-        config.medConfig.clockRate = config.medConfig.sndClockRate = _CLOCK_HZ
+        config.logConfig.level = config.logConfig.consoleLevel = 0
+        config.medConfig.clockRate = config.medConfig.sndClockRate = RATE
         config.medConfig.noVad = True
         config.medConfig.ecTailLen = 0
         endpoint.libInit(config)
@@ -190,17 +193,9 @@ class Phone:
 
 
 def say(**fields: Any) -> None:
-    """One JSON object on the real standard output (see :func:`keep_stdout_clean`)."""
-    os.write(_STDOUT_COPY, (json.dumps(fields) + "\n").encode())
-
-
-_STDOUT_COPY: Final = 9
-
-
-def keep_stdout_clean() -> None:
-    """pjlib writes a banner to standard output before its log level can be set: send that to standard error."""
-    os.dup2(1, _STDOUT_COPY)
-    os.dup2(2, 1)
+    """One JSON object on standard output."""
+    sys.stdout.write(json.dumps(fields) + "\n")
+    sys.stdout.flush()
 
 
 def _check_wav(path: Path | None) -> None:
@@ -231,7 +226,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--wait-s", type=float, default=60, help="seconds to wait for an answer")
     args = parser.parse_args(argv)
     _check_wav(args.play)
-    keep_stdout_clean()
     try:
         phone = Phone(args)
     except pj.Error as err:

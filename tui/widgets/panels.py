@@ -127,12 +127,10 @@ class Checklist(Static):
         if drawn == self._drawn:
             return
         self._drawn = drawn
-        required = [rule for rule in rules if not rule.forbidden]
-        met = sum(rule.state == "met" for rule in required)
         title = (
-            say(self._language, "tui.checklist", met=met, total=len(required))
-            if required
-            else say(self._language, "tui.checklist_short")
+            say(self._language, "tui.checklist_short")
+            if all(rule.forbidden for rule in rules)
+            else words.progress(self._language, rules)
         )
         empty = Content(say(self._language, "tui.checklist_empty")).stylize("dim")
         lines = [self._line(rule, left) for rule, left in drawn] or [empty]

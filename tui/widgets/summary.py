@@ -135,9 +135,7 @@ class SummaryPane(Vertical):
         if call.notes:
             section("tui.summary_notes", *call.notes)
         if call.rules:
-            required = [rule for rule in call.rules if not rule.forbidden]
-            met = sum(rule.state == "met" for rule in required)
-            lines.append(Content(say(language, "tui.checklist", met=met, total=len(required))).stylize("bold"))
+            lines.append(Content(words.progress(language, call.rules)).stylize("bold"))
             for rule in call.rules:
                 symbol = words.rule_symbol(rule.state, forbidden=rule.forbidden)
                 style = "" if rule.state == "met" else "bold"
