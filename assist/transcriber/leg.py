@@ -43,6 +43,7 @@ class Leg:
         self.fed = start
         """Next sample expected."""
         self._settled_until = settled_until
+        self._recogniser = recogniser
         self._stream: Stream = recogniser.stream(rate, start_sample=start)
         self._unstored: list[int] = []
         self._stream_done = start
@@ -70,6 +71,17 @@ class Leg:
         """No more audio will come."""
         if not self.ended:
             self.ended = True
+            self._stream.finish()
+
+    def restart(self) -> None:
+        """Give up what the stream can't get past: recognition goes on with the next sample that comes.
+
+        Not while :meth:`feed` runs.
+        """
+        self.lost += self.fed - self._stream_done
+        self._stream = self._recogniser.stream(self.rate, start_sample=self.fed)
+        self._stream_done = self.fed
+        if self.ended:
             self._stream.finish()
 
     def urgency(self) -> Urgency:

@@ -25,6 +25,7 @@ from models.asr.types import Recogniser, Urgency
 _BEAT_S: Final = 0.5
 _SILENT_GATEWAY_S: Final = 15.0
 """Without audio for so long, the gateway's worker is gone: close the call's books."""
+_MOST_FAILURES: Final = 3
 _LATE_S: Final = 2.0
 _ON_TIME_S: Final = 0.5
 
@@ -40,6 +41,8 @@ class _Call:
     waiting_since: dict[Party, float] = dataclasses.field(default_factory=dict)
     computing: int = 0
     """Steps whose results have not reached the event loop yet."""
+    failures: dict[Party, int] = dataclasses.field(default_factory=dict)
+    """Failed steps in a row; the compute thread's own."""
     late: bool = False
 
 
@@ -143,7 +146,7 @@ class TranscriberService:
                 start=chunk.start,
                 epoch=chunk.epoch,
             )
-        if chunk.replay and chunk.start + chunk.samples <= leg.fed:
+        if chunk.replay and chunk.samples and chunk.start + chunk.samples <= leg.fed:
             # Audio we had is sent again and we did not ask: the gateway took us for dead, another has the call now.
             log.warning("transcriber.call_taken_over", call_id=call_id)
             await self._drop(call_id)
@@ -171,10 +174,17 @@ class TranscriberService:
             call_id, call, party, leg = chosen
             try:
                 heard = leg.step()
+                call.failures.pop(party, None)
             except Exception:
-                # One leg's bad luck must not end the others: this utterance is lost, the stream goes on.
+                # One leg's bad luck must not end the others. A stream tries a failed decode again; one that fails
+                # every time would do so for ever.
                 log.exception("transcriber.step_failed", call_id=call_id, party=party)
                 heard = []
+                call.failures[party] = call.failures.get(party, 0) + 1
+                if call.failures[party] >= _MOST_FAILURES:
+                    del call.failures[party]
+                    with self._lock:
+                        leg.restart()
             with self._lock:
                 call.waiting_since.pop(party, None)
             self._loop.call_soon_threadsafe(self._on_step_done, call_id, call, leg, heard)

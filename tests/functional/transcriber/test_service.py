@@ -27,6 +27,7 @@ class CountingStream:
 
     sample_rate = RATE
     failing: ClassVar[set[int]] = set()
+    stuck: ClassVar[set[int]] = set()
     slow_s: ClassVar[float] = 0.0
 
     def __init__(self, start: int) -> None:
@@ -52,6 +53,8 @@ class CountingStream:
 
     def step(self) -> list[Transcript]:
         number = self._done // UTTERANCE
+        if number in self.stuck:
+            raise RuntimeError("the recogniser can't get past this")
         start = self._done
         self._done += UTTERANCE
         time.sleep(self.slow_s)
@@ -86,6 +89,7 @@ class CountingRecogniser:
 @pytest.fixture(autouse=True)
 def well_behaved() -> None:
     CountingStream.failing = set()
+    CountingStream.stuck = set()
     CountingStream.slow_s = 0.0
 
 
@@ -115,7 +119,8 @@ async def speak(
     for start in range(first * UTTERANCE, (first + count) * UTTERANCE, chunk):
         await bus.send_audio(call_id, party, AudioChunk(RATE, start, EPOCH, bytes(2 * chunk), replay=replay))
     if end:
-        await bus.send_audio(call_id, party, AudioChunk(RATE, (first + count) * UTTERANCE, EPOCH, b"", end=True))
+        last = AudioChunk(RATE, (first + count) * UTTERANCE, EPOCH, b"", end=True, replay=replay)
+        await bus.send_audio(call_id, party, last)
 
 
 async def said(bus: Bus, party: Party = "customer", call_id: str = "c1") -> list[str]:
@@ -194,6 +199,31 @@ async def test_one_failing_utterance_costs_only_itself(bus: Bus, service: Transc
     await speak(bus, "agent", 0, 1, end=True)
     await eventually_async(lambda: settled(bus))
     assert await said(bus) == ["0", "2", "3"]
+
+
+async def test_an_utterance_that_always_fails_is_given_up(bus: Bus, service: TranscriberService) -> None:
+    CountingStream.stuck = {1}
+    done: list[int] = []
+
+    async def on_beat(beat: Beat) -> None:
+        done.append(beat.done.get("c1", {}).get("customer", 0))
+
+    await bus.follow_beats(on_beat)
+    await bus.claim(claim())
+    await speak(bus, "customer", 0, 2)
+    await eventually(lambda: bool(done) and done[-1] == 2 * UTTERANCE, what="giving it up")
+    await speak(bus, "customer", 2, 2, end=True)
+    await speak(bus, "agent", 0, 1, end=True)
+    await eventually_async(lambda: settled(bus))
+    assert await said(bus) == ["0", "2", "3"]
+
+
+async def test_a_replay_of_legs_that_have_ended_is_ours_to_the_end(bus: Bus, service: TranscriberService) -> None:
+    await bus.claim(claim())
+    for party in ("customer", "agent"):
+        await speak(bus, party, 0, 2, end=True, replay=True)
+    await eventually_async(lambda: settled(bus), what="the settled transcript")
+    assert await said(bus) == await said(bus, "agent") == ["0", "1"]
 
 
 async def test_a_call_that_another_took_over_is_let_go(bus: Bus, service: TranscriberService) -> None:
