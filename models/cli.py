@@ -172,7 +172,7 @@ def _show_licences(out: Console, models: tuple[Model, ...]) -> None:
 def _state(model: Model, store: Store) -> str:
     if model.status == "planned":
         return "planned"
-    return "installed" if store.is_installed(model.name) else "available"
+    return "installed" if store.is_installed(model.name, model.recipe) else "available"
 
 
 def _as_dict(model: Model, store: Store) -> dict[str, object]:
@@ -185,7 +185,7 @@ def _as_dict(model: Model, store: Store) -> dict[str, object]:
         "licence_note": model.licence_note,
         "download_bytes": model.source.size,
         "state": _state(model, store),
-        "path": str(store.path(model.name)) if store.is_installed(model.name) else None,
+        "path": str(store.path(model.name)) if store.is_installed(model.name, model.recipe) else None,
     }
 
 

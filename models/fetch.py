@@ -36,7 +36,7 @@ def plan(catalog: Catalog, names: Iterable[str], store: Store) -> tuple[Model, .
             other = next((m.name for m in catalog.models if m.language == model.language and m.status == "ready"), "-")
             what = say("planned.what", name=model.name, engine=model.engine)
             raise EngineUnavailable(what, where="catalog.toml", do=say("planned.do", other=other))
-    return tuple(m for m in models if not store.is_installed(m.name))
+    return tuple(m for m in models if not store.is_installed(m.name, m.recipe))
 
 
 def fetch(
@@ -90,7 +90,7 @@ def _install_group(
         for model in group:
             staged = store.staging / model.name
             _optimise(model, staged, on_optimise)
-            store.write_manifest(staged, model.name, source.spec)
+            store.write_manifest(staged, model.name, source.spec, model.recipe)
             store.install(staged, model.name)
         shutil.rmtree(store.staging)
         package.unlink()
@@ -117,9 +117,9 @@ def _package(client: httpx.Client, store: Store, source: Source, progress: Progr
 
 def _optimise(model: Model, folder: Path, on_optimise: Callable[[str], None] | None) -> None:
     for file in model.files:
-        if file.optimise == "split-decoder":
+        if file.optimise == "split-decoder-2":
             if on_optimise:
                 on_optimise(model.name)
             merged = folder / file.name
-            split_decoder(merged, *(folder / part for part in DECODER_PARTS))
+            split_decoder(merged, *(folder / part for part in DECODER_PARTS), model.alignment_heads)
             merged.unlink()

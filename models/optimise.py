@@ -10,8 +10,11 @@ within 0.3 points.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from models.errors import OptimiseError
 from models.strings import say
@@ -23,12 +26,13 @@ _EMBEDDING: Final = "embed_tokens.weight_merged_0_"
 _HEAD: Final = "embed_tokens.weight_transposed"
 
 
-def split_decoder(merged: Path, init: Path, step: Path) -> None:
+def split_decoder(merged: Path, init: Path, step: Path, alignment_heads: Sequence[tuple[int, int]]) -> None:
     """Write `init` and `step` from `merged`.
 
-    `init`: input_ids int64 [1, S], encoder_hidden_states float32 [1, T, D] → logits [1, S, 32768] and every
-    `present.{layer}.{decoder|encoder}.{key|value}` [1, 8, t, d]. `step`: input_ids [1, 1] and `past_key_values.*`
-    → logits [1, 1, 32768] and `present.{layer}.decoder.*` only, because the encoder's part never changes.
+    `init`: input_ids int64 [B, S], encoder_hidden_states float32 [B, T, D] → logits [B, S, 32768], every
+    `present.{layer}.{decoder|encoder}.{key|value}` [B, 8, t, d] and `alignment` [B, S, T]. `step`: input_ids [B, 1] and
+    `past_key_values.*` → logits [B, 1, 32768], `present.{layer}.decoder.*` only, because the encoder's part never
+    changes, and `alignment` [B, 1, T]: the mean cross-attention of `alignment_heads` (layer, head).
     Raises `OptimiseError` if the graph is not such an export; OSError.
     """
     import onnx  # a second to import, and only fetching needs it
@@ -46,6 +50,7 @@ def split_decoder(merged: Path, init: Path, step: Path) -> None:
             raise _unexpected(f"no {branch}", merged)
         plain = _plain_graph(model, branches[branch], keep_encoder)
         _int8_head(plain, merged)
+        _alignment(plain, alignment_heads, merged)
         target.write_bytes(plain.SerializeToString(deterministic=True))
 
 
@@ -109,6 +114,26 @@ def _int8_head(model: onnx.ModelProto, origin: Path) -> None:
         graph.node.insert(at + k, node)
     for node in [*obsolete, matmul]:
         graph.node.remove(node)
+
+
+def _alignment(model: onnx.ModelProto, heads: Sequence[tuple[int, int]], origin: Path) -> None:
+    """Give the mean of some heads' cross-attention as the output `alignment`."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = model.graph
+    softmax = {n.name: n.output[0] for n in graph.node if n.op_type == "Softmax"}
+    picked = []
+    for layer, head in heads:
+        attention = next((o for name, o in softmax.items() if f"layers.{layer}/encoder_attn" in name), None)
+        if attention is None:
+            raise _unexpected(f"no cross-attention in layer {layer}", origin)
+        index, name = f"alignment_index_{layer}_{head}", f"alignment_{layer}_{head}"
+        graph.initializer.append(numpy_helper.from_array(np.array([head], np.int64), index))
+        graph.node.append(helper.make_node("Gather", [attention, index], [name], axis=1))
+        picked.append(name)
+    graph.node.append(helper.make_node("Concat", picked, ["alignment_heads"], axis=1))
+    graph.node.append(helper.make_node("ReduceMean", ["alignment_heads"], ["alignment"], axes=[1], keepdims=0))
+    graph.output.append(helper.make_tensor_value_info("alignment", TensorProto.FLOAT, [None, None, None]))
 
 
 def _unexpected(reason: str, where: Path) -> OptimiseError:

@@ -73,15 +73,19 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def is_installed(self, name: str) -> bool:
-        """Whether every file of the model is there with its recorded size. Reads no content: microseconds."""
+    def is_installed(self, name: str, recipe: str = "") -> bool:
+        """Whether the model was made by `recipe` and every file is there with its recorded size. Reads no content:
+        microseconds."""
         files = self.manifest(name)
-        return files is not None and all(self._size(name, f) == f.size for f in files)
+        if files is None or self._recipe(name) != recipe:
+            return False
+        return all(self._size(name, f) == f.size for f in files)
 
-    def require(self, name: str, language: str = "") -> Path:
-        """The folder of an installed model. Raises `ModelMissing` or `ModelDamaged`."""
+    def require(self, name: str, language: str = "", recipe: str | None = None) -> Path:
+        """The folder of an installed model, made by `recipe` when one is given. Raises `ModelMissing` (also for a
+        model that an older release has prepared) or `ModelDamaged`."""
         files = self.manifest(name)
-        if files is None:
+        if files is None or (recipe is not None and self._recipe(name) != recipe):
             do = say("missing.do", language=language) if language else say("missing.do.name", name=name)
             raise ModelMissing(say("missing.what", name=name), where=str(self.path(name)), do=do)
         for file in files:
@@ -96,14 +100,20 @@ class Store:
             if sha256_of(self.path(name) / file.name) != file.sha256:
                 self._damaged(name, file)
 
-    def write_manifest(self, folder: Path, name: str, source: str) -> None:
+    def _recipe(self, name: str) -> str:
+        try:
+            return str(json.loads((self.path(name) / MANIFEST).read_text()).get("recipe", ""))
+        except (OSError, ValueError, AttributeError):
+            return ""
+
+    def write_manifest(self, folder: Path, name: str, source: str, recipe: str = "") -> None:
         """Record size and sum of every file now in `folder`; the last thing written before it is installed."""
         files = [
             {"name": p.name, "size": p.stat().st_size, "sha256": sha256_of(p)}
             for p in sorted(folder.iterdir())
             if p.name != MANIFEST
         ]
-        text = json.dumps({"model": name, "source": source, "files": files}, indent=1)
+        text = json.dumps({"model": name, "source": source, "recipe": recipe, "files": files}, indent=1)
         (folder / MANIFEST).write_text(text + "\n")
 
     def install(self, staged: Path, name: str) -> None:

@@ -1,43 +1,107 @@
-"""Which words of a growing text will not change: LocalAgreement-2.
+"""What of a growing text is shown, and which of it will not change.
 
-A word is committed when two hypotheses in a row agree on it and on everything before it (Liu et al. 2020, "Low-latency
-sequence-to-sequence speech recognition and translation by partial hypothesis selection", section 3; the policy of
-whisper_streaming). The last word of a hypothesis is never committed while speech goes on: the audio may cut it.
-Committed words keep their place and spelling in every later partial, whatever the next hypothesis says.
+A recogniser that hears half a sentence guesses how it goes on, and guesses again with every piece of audio. Three rules
+keep the screen quiet without holding words back for long:
+
+- A new word is shown when its end lies a little behind the end of the audio and the model is sure of it, or when two
+  hypotheses in a row agree on it and on everything before it (LocalAgreement-2: Liu et al. 2020, "Low-latency
+  sequence-to-sequence speech recognition and translation by partial hypothesis selection", section 3).
+- A shown word is taken back only when two hypotheses in a row contradict it in the same way.
+- A shown word on which two hypotheses agree to the letter, of which the model is very sure and which lies well behind,
+  is stable: it keeps its place and spelling in everything that comes after, the final included.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.asr.types import Word
 
 
-class StablePrefix:
-    """The partial texts of one utterance."""
+@dataclass(frozen=True, slots=True)
+class ShowConfig:
+    """Seconds behind the end of the audio, and word confidences 0..1: of a word that is shown at its first hearing
+    (margin, sure), of one that may become stable (settle, certain)."""
 
-    def __init__(self) -> None:
-        self._committed: list[str] = []
-        self._previous: list[str] = []  # the words of the last hypothesis after the committed ones
+    margin: float = 0.1
+    sure: float = 0.75
+    settle: float = 0.5
+    certain: float = 0.9
 
-    def update(self, hypothesis: str, *, settled: bool = False) -> tuple[str, int]:
-        """Take in a new hypothesis; return the text to show and the length of its stable prefix in characters.
 
-        `settled` says that the speaker has paused, so the last word is whole.
+class ShownText:
+    """The texts of one utterance, from its first partial to its final."""
+
+    def __init__(self, config: ShowConfig | None = None) -> None:
+        self._config = config or ShowConfig()
+        self._shown: list[Word] = []
+        self._stable = 0
+        self._previous: list[Word] = []
+
+    @property
+    def text(self) -> str:
+        """The words on the screen."""
+        return _text(self._shown)
+
+    @property
+    def stable_chars(self) -> int:
+        """How much of `text` will not change."""
+        return len(_text(self._shown[: self._stable]))
+
+    def update(self, hypothesis: Sequence[Word], end: float, *, paused: bool = False) -> None:
+        """Take in a new hypothesis of the audio up to `end`, in the words' own seconds.
+
+        `paused` says that the speaker has paused: the words are whole, and the text is as good as the final.
         """
-        words = hypothesis.split()
-        rest = words[_covered(self._committed, words) :]
-        agreed = _common(rest, self._previous)
-        agreed = min(agreed, len(rest) if settled else max(0, len(rest) - 1))
-        self._committed += rest[:agreed]
-        self._previous = rest[agreed:]
-        return " ".join([*self._committed, *self._previous]), len(" ".join(self._committed))
+        words, config = list(hypothesis), self._config
+        agreed = _common(words, self._previous)
+        kept = _common(words, self._shown)
+        begin = kept
+        if kept < len(self._shown):
+            # The same words and the same next one (or the same end) twice.
+            repeated = agreed > kept or (kept == len(words) == len(self._previous) == agreed)
+            if kept < self._stable or not (paused or repeated):
+                kept, begin = len(self._shown), _covered(self._shown, words)
+        count = begin
+        while count < len(words) and (
+            paused
+            or (words[count].t1 <= end - config.margin and words[count].confidence >= config.sure)
+            or (count < agreed and words[count].t1 <= end)
+        ):
+            count += 1
+        self._shown = self._shown[:kept] + words[begin:count]
+        while self._stable < min(agreed, len(self._shown)) and self._settled(words[self._stable], end):
+            self._stable += 1
+        self._previous = words
+
+    def finish(self, hypothesis: Sequence[Word]) -> tuple[Word, ...]:
+        """The final's words: the hypothesis, behind what is stable."""
+        stable = self._shown[: self._stable]
+        if [w.text for w in hypothesis[: len(stable)]] == [w.text for w in stable]:
+            return tuple(hypothesis)
+        return (*stable, *hypothesis[_covered(stable, hypothesis) :])
+
+    def _settled(self, word: Word, end: float) -> bool:
+        """Whether a word of this hypothesis that follows the stable ones joins them."""
+        place, config = self._stable, self._config
+        return (
+            word.text == self._previous[place].text == self._shown[place].text
+            and word.t1 <= end - config.settle
+            and word.confidence >= config.certain
+        )
 
 
-def _key(word: str) -> str:
+def _text(words: Sequence[Word]) -> str:
+    return " ".join(w.text for w in words)
+
+
+def _key(word: Word) -> str:
     """What counts as the same word: case and the punctuation around it come and go between hypotheses."""
-    return "".join(c for c in word.casefold() if c.isalnum()) or word
+    return "".join(c for c in word.text.casefold() if c.isalnum()) or word.text
 
 
-def _common(a: Sequence[str], b: Sequence[str]) -> int:
+def _common(a: Sequence[Word], b: Sequence[Word]) -> int:
     """Length of the common prefix of two lists of words."""
     count = 0
     for x, y in zip(a, b, strict=False):
@@ -47,13 +111,11 @@ def _common(a: Sequence[str], b: Sequence[str]) -> int:
     return count
 
 
-def _covered(committed: Sequence[str], words: Sequence[str]) -> int:
-    """How many of `words` say what `committed` already says: the prefix with the smallest edit distance to it."""
-    if _common(committed, words) == len(committed):
-        return len(committed)
-    row = list(range(len(words) + 1))  # edit distance between the committed words so far and words[:k]
-    for i, ours in enumerate(committed, 1):
+def _covered(shown: Sequence[Word], words: Sequence[Word]) -> int:
+    """How many of `words` say what `shown` already says: the prefix with the smallest edit distance to it."""
+    row = list(range(len(words) + 1))  # edit distance between the shown words so far and words[:k]
+    for i, ours in enumerate(shown, 1):
         above, row = row, [i]
         for k, theirs in enumerate(words, 1):
             row.append(min(above[k] + 1, row[k - 1] + 1, above[k - 1] + (_key(ours) != _key(theirs))))
-    return min(range(len(row)), key=lambda k: (row[k], abs(k - len(committed))))
+    return min(range(len(row)), key=lambda k: (row[k], abs(k - len(shown))))

@@ -36,7 +36,9 @@ def available(models_dir: Path | None = None) -> tuple[Available, ...]:
     return tuple(
         Available(m.name, m.engine, m.language, m.licence)
         for m in catalog.models
-        if m.kind == "asr" and m.status == "ready" and all(store.is_installed(n) for n in (m.name, *m.needs))
+        if m.kind == "asr"
+        and m.status == "ready"
+        and all(_installed(store, catalog.get(n)) for n in (m.name, *m.needs))
     )
 
 
@@ -87,14 +89,18 @@ def _choose(catalog: Catalog, store: Store, language: str, engine: str, name: st
     if not fitting:
         what = say("language.what", language=language)
         raise EngineUnavailable(what, where=engine, do=say("engine.unknown.do", known="auto"))
-    return next((m for m in fitting if store.is_installed(m.name)), fitting[0])
+    return next((m for m in fitting if _installed(store, m)), fitting[0])
+
+
+def _installed(store: Store, model: Model) -> bool:
+    return store.is_installed(model.name, model.recipe)
 
 
 def _open_moonshine(store: Store, model: Model, threads: int) -> Recogniser:
     from models.asr.moonshine import MoonshineDecoder, MoonshineRecogniser
     from models.asr.vad import SileroModel
 
-    folder = store.require(model.name, model.language)
+    folder = store.require(model.name, model.language, model.recipe)
     tokenizer = store.require(TOKENIZER, model.language) / "tokenizer.json"
     vad = SileroModel(store.require(VAD, model.language) / "silero_vad.onnx")
     decoder = MoonshineDecoder(folder, tokenizer, threads=threads)

@@ -8,8 +8,7 @@ that the speaker has gone on. Finals depend on the audio only; scheduling change
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final, Protocol
 
@@ -17,10 +16,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from models.asr.agreement import StablePrefix
+from models.asr.agreement import ShowConfig, ShownText
 from models.asr.endpoint import Closed, EndpointConfig, Endpointer, Event, Opened, Paused, Resumed, Span
 from models.asr.framer import End, Frame, Framer, Gap
-from models.asr.types import Transcript, Urgency
+from models.asr.types import Transcript, Urgency, Word
 
 _MODEL_RATE: Final = 16000
 _LISTEN_FRAMES: Final = 64  # about 2 s of audio and 15 ms of CPU: a replayed backlog does not starve other legs
@@ -28,16 +27,29 @@ _LISTEN_FRAMES: Final = 64  # about 2 s of audio and 15 ms of CPU: a replayed ba
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What a decoder heard in a piece of audio: text, its token ids (a draft for the next time), confidence 0..1."""
+    """What a decoder heard in a piece of audio: words, in seconds from its start, and confidence 0..1 of the whole."""
 
-    text: str
-    tokens: tuple[int, ...]
+    words: tuple[Word, ...]
     confidence: float
 
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)
 
-class UtteranceDecoder(Protocol):
-    def decode(self, audio: NDArray[np.float32], draft: Sequence[int] = ()) -> Hypothesis:
-        """Text of float32 [n] in -1..1 at 16 kHz. `draft`: tokens of an earlier hypothesis; only saves time."""
+
+class LegDecoder(Protocol):
+    """One leg's decoder, for one utterance after the other: hear* finish, hear* finish, and so on."""
+
+    def hear(self, audio: NDArray[np.float32], *, paused: bool) -> Hypothesis:
+        """Text of the open utterance so far.
+
+        audio: all of it so far, float32 [n] in -1..1 at 16 kHz; within an utterance each call hands over at least
+        what the one before did. paused: the speaker pauses and the last word is whole.
+        """
+
+    def finish(self, audio: NDArray[np.float32]) -> Hypothesis:
+        """Final text of the utterance, all of its audio. Usually what `hear` had or a bit more; less when a long
+        utterance is split; `hear` need not have been called. The next call belongs to another utterance."""
 
 
 class FrameVad(Protocol):
@@ -53,14 +65,12 @@ class FrameVad(Protocol):
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
     """partial: seconds of new speech between partials. stretch: as a share of the utterance's length, the same
-    interval at least: a partial decodes the whole utterance again, so long ones are refreshed less often.
-    tail: seconds of digital silence put behind a finished utterance. Without it Moonshine mishears last words;
-    measured on telephone prompts, 0.2 s lowers the word error rate by 0.7 (es) to 1.6 (en) points."""
+    interval at least: a partial decodes the whole utterance again, so long ones are refreshed less often."""
 
     partial: float = 0.32
     stretch: float = 0.08
-    tail: float = 0.2
     endpoint: EndpointConfig = field(default_factory=EndpointConfig)
+    show: ShowConfig = field(default_factory=ShowConfig)
 
 
 @dataclass(slots=True)
@@ -68,9 +78,8 @@ class _Utterance:
     """The open utterance's texts so far."""
 
     heard_to: int  # frame up to which it has been decoded
-    prefix: StablePrefix = field(default_factory=StablePrefix)
-    draft: tuple[int, ...] = ()
-    shown: tuple[str, int] = ("", 0)
+    text: ShownText
+    shown: tuple[str, int] = ("", 0)  # as last handed out: text, length of its stable part
     due: Span | None = None  # decode this ahead
     ahead: tuple[Span, Hypothesis] | None = None  # decoded ahead: the final, unless speech resumes
 
@@ -89,7 +98,7 @@ class VadStream:
 
     def __init__(
         self,
-        decoder: UtteranceDecoder,
+        decoder: LegDecoder,
         vad: FrameVad,
         language: str,
         sample_rate: int,
@@ -172,7 +181,7 @@ class VadStream:
         for event in events:
             match event:
                 case Opened(span=span):
-                    self._utterance = _Utterance(heard_to=span.speech_begin)
+                    self._utterance = _Utterance(span.speech_begin, ShownText(self._config.show))
                 case Paused(span=span) if self._utterance:
                     self._utterance.due = span
                 case Resumed() if self._utterance:
@@ -182,41 +191,41 @@ class VadStream:
                     if utterance.ahead and utterance.ahead[0] == span:
                         published += self._publish_final(span, utterance, utterance.ahead[1])
                     else:
-                        self._closed.append(_Closed(span, utterance, self._whole(span)))
+                        self._closed.append(_Closed(span, utterance, self._cut(span)))
         return published
 
     def _decode_final(self) -> list[Transcript]:
         closed = self._closed[0]
-        hypothesis = self._decoder.decode(closed.audio)
+        hypothesis = self._decoder.finish(closed.audio)
         self._closed.popleft()  # only now, so that `done` never runs ahead of a decode that fails
         return self._publish_final(closed.span, closed.utterance, hypothesis)
 
     def _publish_final(self, span: Span, utterance: _Utterance, hypothesis: Hypothesis) -> list[Transcript]:
-        if not hypothesis.text and not utterance.shown[0]:
+        words = utterance.text.finish(hypothesis.words)
+        if not words and not utterance.shown[0]:
             return []
-        return [self._transcript(span, hypothesis.text, len(hypothesis.text), hypothesis.confidence, final=True)]
+        text = " ".join(word.text for word in words)
+        return [self._transcript(span, text, len(text), hypothesis.confidence, self._on_clock(words, span))]
 
     def _decode_ahead(self, utterance: _Utterance, span: Span) -> list[Transcript]:
-        hypothesis = self._decoder.decode(self._whole(span))
+        hypothesis = self._decoder.hear(self._cut(span), paused=True)
         utterance.due, utterance.ahead = None, (span, hypothesis)
-        return self._show(utterance, span, hypothesis, settled=True)
+        return self._show(utterance, span, hypothesis, paused=True)
 
     def _decode_partial(self, utterance: _Utterance) -> list[Transcript]:
         span = self._endpointer.current
         assert span is not None
-        hypothesis = self._decoder.decode(self._cut(span), utterance.draft)
-        return self._show(utterance, span, hypothesis, settled=False)
+        return self._show(utterance, span, self._decoder.hear(self._cut(span), paused=False), paused=False)
 
-    def _show(self, utterance: _Utterance, span: Span, hypothesis: Hypothesis, *, settled: bool) -> list[Transcript]:
+    def _show(self, utterance: _Utterance, span: Span, hypothesis: Hypothesis, *, paused: bool) -> list[Transcript]:
         utterance.heard_to = span.end
-        if not hypothesis.text:
+        seconds = (span.end - span.begin) * self._size / self.sample_rate
+        utterance.text.update(hypothesis.words, seconds, paused=paused)
+        shown = utterance.text.text, utterance.text.stable_chars
+        if shown == utterance.shown or not shown[0]:
             return []
-        utterance.draft = hypothesis.tokens
-        text, stable = utterance.prefix.update(hypothesis.text, settled=settled)
-        if (text, stable) == utterance.shown:
-            return []
-        utterance.shown = (text, stable)
-        return [self._transcript(span, text, stable, hypothesis.confidence, final=False)]
+        utterance.shown = shown
+        return [self._transcript(span, *shown, hypothesis.confidence)]
 
     def _partial_due(self) -> bool:
         span, utterance = self._endpointer.current, self._utterance
@@ -226,18 +235,29 @@ class VadStream:
         wait = max(config.partial, config.stretch * (span.end - span.begin) * config.endpoint.frame)
         return span.end - utterance.heard_to >= config.endpoint.frames(wait)
 
-    def _transcript(self, span: Span, text: str, stable: int, confidence: float, *, final: bool) -> Transcript:
+    def _transcript(
+        self, span: Span, text: str, stable: int, confidence: float, words: tuple[Word, ...] | None = None
+    ) -> Transcript:
+        """A final when there are `words`, on the stream clock."""
         scale = self._size / self.sample_rate
         return Transcript(
             utterance=max(self._start_sample, span.speech_begin * self._size),
             text=text,
             stable_chars=stable,
-            final=final,
+            final=words is not None,
             t0=span.speech_begin * scale,
             t1=span.speech_end * scale,
-            words=(),
+            words=words or (),
             confidence=confidence,
             language=self._language,
+        )
+
+    def _on_clock(self, words: tuple[Word, ...], span: Span) -> tuple[Word, ...]:
+        """Words in seconds of the stream, within the speech: the detector knows its ends better than an aligner."""
+        scale = self._size / self.sample_rate
+        first, last, offset = span.speech_begin * scale, span.speech_end * scale, span.begin * scale
+        return tuple(
+            replace(w, t0=min(max(w.t0 + offset, first), last), t1=min(max(w.t1 + offset, first), last)) for w in words
         )
 
     def _cut(self, span: Span) -> NDArray[np.float32]:
@@ -248,10 +268,6 @@ class VadStream:
             return audio
         resampled: NDArray[np.float32] = soxr.resample(audio, self.sample_rate, _MODEL_RATE)
         return resampled
-
-    def _whole(self, span: Span) -> NDArray[np.float32]:
-        """The audio of a finished utterance, for its final text."""
-        return np.pad(self._cut(span), (0, round(self._config.tail * _MODEL_RATE)))
 
     def _forget(self) -> None:
         """Drop audio that no utterance can need any more."""

@@ -30,10 +30,9 @@ class Transcript:
 
     utterance: start sample of the utterance on the stream clock; its identity within the stream.
     text: the words; "" only in a final, and then it withdraws the partials shown before.
-    stable_chars: length of the prefix of `text` that no later partial changes; `len(text)` when final. A final is
-        decoded afresh with all the audio and may, rarely, correct a stable word.
+    stable_chars: length of the prefix of `text` that no later partial and no final changes; `len(text)` when final.
     t0, t1: seconds on the stream clock of the start and the end of speech (so far).
-    words: empty when the engine has no word times.
+    words: of a final, `text` word by word; empty in partials.
     confidence: 0..1, the geometric mean of the token probabilities.
     language: "es" | "en".
     """

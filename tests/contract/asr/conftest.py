@@ -6,7 +6,6 @@ import functools
 import shutil
 import subprocess
 import wave
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.asr.registry import open_recogniser
 from models.asr.stream import Hypothesis, VadStream
-from models.asr.types import Recogniser
+from models.asr.types import Recogniser, Word
 from models.errors import BadAudio, ModelMissing
 
 
@@ -41,9 +40,13 @@ class ScriptedRecogniser:
     def reset(self) -> None:
         pass
 
-    def decode(self, audio: NDArray[np.float32], draft: Sequence[int] = ()) -> Hypothesis:
-        count = int((np.abs(audio) > 0.02).sum() / 1600)
-        return Hypothesis(" ".join(f"w{k}" for k in range(count)), tuple(range(count)), 0.9)
+    def hear(self, audio: NDArray[np.float32], *, paused: bool) -> Hypothesis:
+        return self.finish(audio)
+
+    def finish(self, audio: NDArray[np.float32]) -> Hypothesis:
+        loud = np.flatnonzero(np.abs(audio) > 0.02)[::1600] / 16000
+        words = (Word(f"w{k}", t0, t0 + 0.1, 0.95) for k, t0 in enumerate(loud.tolist()))
+        return Hypothesis(tuple(words), 0.9)
 
 
 @functools.cache

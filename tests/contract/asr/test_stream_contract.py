@@ -54,6 +54,10 @@ def test_a_stream_tells_its_story_in_order(recogniser: Recogniser, rate: int, sp
         if t.final:
             ended.add(t.utterance)
             assert t.stable_chars == len(t.text)
+            assert t.text.startswith(stable.get(t.utterance, "")), "stable words do not change in the final either"
+            assert t.text == " ".join(w.text for w in t.words)
+            assert all(t.t0 <= w.t0 <= w.t1 <= t.t1 and 0 <= w.confidence <= 1 for w in t.words)
+            assert all(a.t0 <= b.t0 for a, b in pairwise(t.words))
         else:
             assert t.text.startswith(stable.get(t.utterance, "")), "stable words do not change"
             stable[t.utterance] = t.text[: t.stable_chars]

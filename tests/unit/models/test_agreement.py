@@ -1,64 +1,96 @@
-"""The stable prefix of partial texts."""
+"""What of a growing text is shown, and what is stable."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.asr.agreement import StablePrefix
+from models.asr.agreement import ShowConfig, ShownText
+from models.asr.types import Word
+
+CONFIG = ShowConfig(margin=0.1, sure=0.75, settle=0.5, certain=0.9)
 
 
-def show(*hypotheses: str) -> list[tuple[str, str]]:
-    """(stable, rest) after each hypothesis."""
-    prefix = StablePrefix()
-    shown = (prefix.update(h) for h in hypotheses)
-    return [(text[:stable], text[stable:]) for text, stable in shown]
+def heard(text: str, *, every: float = 0.3, confidence: float = 0.95, **other: float) -> list[Word]:
+    """`text` as words of `every` seconds each; `other` gives single words another confidence."""
+    names = text.split()
+    return [Word(w, k * every, (k + 1) * every, other.get(w, confidence)) for k, w in enumerate(names)]
 
 
-def test_a_word_is_stable_when_two_hypotheses_agree_and_more_follows() -> None:
-    assert show("quiero", "quiero can", "quiero cancelar mi") == [
+def show(*hypotheses: list[Word], margin: float = 0.15) -> list[tuple[str, str]]:
+    """(stable, rest) after each hypothesis; the audio ends `margin` seconds after its last word."""
+    shown, out = ShownText(CONFIG), []
+    for words in hypotheses:
+        shown.update(words, (words[-1].t1 if words else 0.0) + margin)
+        out.append((shown.text[: shown.stable_chars], shown.text[shown.stable_chars :].strip()))
+    return out
+
+
+def test_a_sure_word_is_shown_at_its_first_hearing() -> None:
+    assert show(heard("quiero cancelar")) == [("", "quiero cancelar")]
+
+
+def test_a_word_at_the_end_of_the_audio_waits_for_a_second_hearing() -> None:
+    assert show(heard("quiero can"), heard("quiero cancelar"), heard("quiero cancelar"), margin=0.0) == [
         ("", "quiero"),
-        ("quiero", " can"),
-        ("quiero", " cancelar mi"),
+        ("", "quiero"),
+        ("", "quiero cancelar"),
     ]
 
 
-def test_the_last_word_is_not_stable_while_speech_goes_on() -> None:
-    assert show("mi sub", "mi sub")[-1] == ("mi", " sub")
+def test_an_unsure_word_holds_back_what_follows_until_it_is_heard_twice() -> None:
+    once = heard("mi tarheta no pasa", tarheta=0.4)
+    assert show(once, once) == [("", "mi"), ("mi", "tarheta no pasa")]
 
 
-def test_after_a_pause_the_last_word_may_be_stable() -> None:
-    prefix = StablePrefix()
-    prefix.update("muchas gracias.")
-    assert prefix.update("muchas gracias.", settled=True) == ("muchas gracias.", len("muchas gracias."))
+def test_a_shown_word_is_taken_back_only_by_two_hypotheses_that_agree() -> None:
+    first, other = heard("no quiero casa", confidence=0.8), heard("no quiero pagar", confidence=0.8)
+    assert [rest for _, rest in show(first, other, first)] == ["no quiero casa"] * 3
+    assert [rest for _, rest in show(first, other, other)] == ["no quiero casa", "no quiero casa", "no quiero pagar"]
 
 
-def test_case_and_punctuation_do_not_make_another_word() -> None:
-    assert show("Hello.", "hello, world") == [("", "Hello."), ("hello,", " world")]
+def test_a_pause_makes_the_words_whole() -> None:
+    shown = ShownText(CONFIG)
+    shown.update(heard("muchas grasas", confidence=0.6), 0.6)
+    assert shown.text == ""
+    shown.update(heard("muchas gracias.", confidence=0.6), 0.6, paused=True)
+    assert shown.text == "muchas gracias."
+
+
+def test_stable_words_are_heard_twice_to_the_letter_sure_and_well_behind() -> None:
+    text = heard("uno dos tres cuatro cinco")
+    assert show(text, text)[-1] == ("uno dos tres", "cuatro cinco")
+    assert show(heard("Uno dos tres cuatro cinco"), text)[-1][0] == ""
+    doubtful = heard("uno dos tres cuatro cinco", dos=0.85)
+    assert show(doubtful, doubtful)[-1][0] == "uno"
 
 
 def test_a_hypothesis_that_contradicts_the_stable_part_only_adds_what_comes_after() -> None:
-    assert show("one two three", "one two three", "won two three four five")[-1] == ("one two three", " four five")
+    text, other = heard("uno dos tres cuatro cinco"), heard("uno doz tres cuatro cinco seis")
+    assert show(text, text, other, other)[-1] == ("uno dos tres", "cuatro cinco seis")
 
 
-def test_a_shorter_hypothesis_keeps_the_stable_part() -> None:
-    assert show("one two three", "one two three", "one")[-1] == ("one two", "")
+def test_a_final_says_what_is_stable_and_then_its_own_words() -> None:
+    shown = ShownText(CONFIG)
+    for _ in range(2):
+        shown.update(heard("uno dos tres cuatro cinco"), 1.65)
+    assert " ".join(w.text for w in shown.finish(heard("uno doz tres cuatro sinco"))) == "uno dos tres cuatro sinco"
+    assert shown.finish([]) == tuple(heard("uno dos tres"))
 
 
-words = st.lists(st.sampled_from(["si", "no", "Sí,", "mi", "casa", "casa.", "¿qué", "—"]), max_size=12).map(" ".join)
+words = st.lists(st.sampled_from(["si", "no", "Sí,", "mi", "casa", "casa.", "¿qué", "—"]), max_size=12)
+confidences = st.sampled_from([0.3, 0.8, 0.95])
 
 
-@given(st.lists(st.tuples(words, st.booleans()), max_size=12))
-def test_stable_words_never_change(hypotheses: list[tuple[str, bool]]) -> None:
-    prefix, before = StablePrefix(), ""
-    for hypothesis, settled in hypotheses:
-        text, stable = prefix.update(hypothesis, settled=settled)
-        assert text[:stable] == before or text[:stable].startswith(before + " " if before else "")
-        assert 0 <= stable <= len(text)
-        assert stable == len(text) or text[stable] == " " or stable == 0
-        before = text[:stable]
-
-
-@given(words)
-def test_the_first_hypothesis_is_shown_as_it_is(hypothesis: str) -> None:
-    assert StablePrefix().update(hypothesis) == (hypothesis, 0)
+@given(st.lists(st.tuples(words, confidences, st.floats(0, 1), st.booleans()), max_size=12), words)
+def test_stable_words_never_change(hypotheses: list[tuple[list[str], float, float, bool]], last: list[str]) -> None:
+    shown, before = ShownText(CONFIG), ""
+    for texts, confidence, margin, paused in hypotheses:
+        hypothesis = heard(" ".join(texts), confidence=confidence)
+        shown.update(hypothesis, len(texts) * 0.3 + margin, paused=paused)
+        stable = shown.text[: shown.stable_chars]
+        assert stable == before or stable.startswith(before + " " if before else "")
+        assert stable == shown.text or not stable or shown.text[len(stable)] == " "
+        before = stable
+    final = " ".join(w.text for w in shown.finish(heard(" ".join(last))))
+    assert final == before or not before or final.startswith(before + " ")

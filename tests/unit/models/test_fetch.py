@@ -202,4 +202,4 @@ def test_a_file_that_is_no_decoder_is_refused(tmp_path: Path) -> None:
     bad = tmp_path / "merged.onnx"
     bad.write_bytes(b"not a graph")
     with pytest.raises(OptimiseError, match=r"merged\.onnx"):
-        split_decoder(bad, tmp_path / "i", tmp_path / "s")
+        split_decoder(bad, tmp_path / "i", tmp_path / "s", [(0, 0)])

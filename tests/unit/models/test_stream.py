@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.asr.stream import Hypothesis, StreamConfig, VadStream
-from models.asr.types import Transcript, Urgency
+from models.asr.types import Transcript, Urgency, Word
 
 RATE, FRAME = 8000, 256
 
@@ -29,23 +28,32 @@ class LoudnessVad:
 class Counting:
     """Says one word per 100 ms of loud audio; keeps what it was asked."""
 
-    def __init__(self, empty_without_draft: bool = False) -> None:
-        self.asked: list[tuple[int, bool]] = []
-        self.empty_without_draft = empty_without_draft
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, str]] = []
 
-    def decode(self, audio: NDArray[np.float32], draft: Sequence[int] = ()) -> Hypothesis:
-        self.asked.append((audio.size, bool(draft)))
-        count = int((np.abs(audio) > 0.01).sum() / 1600)
-        return Hypothesis(" ".join(f"w{k}" for k in range(count)), tuple(range(count)), 0.9)
+    def hear(self, audio: NDArray[np.float32], *, paused: bool) -> Hypothesis:
+        self.asked.append((audio.size, "paused" if paused else "partial"))
+        return self.text(audio)
+
+    def finish(self, audio: NDArray[np.float32]) -> Hypothesis:
+        self.asked.append((audio.size, "final"))
+        return self.text(audio)
+
+    def text(self, audio: NDArray[np.float32]) -> Hypothesis:
+        loud = np.abs(audio) > 0.01
+        begin = float(loud.argmax()) / 16000
+        times = [(begin + k / 10, begin + (k + 1) / 10) for k in range(int(loud.sum() / 1600))]
+        return Hypothesis(tuple(Word(f"w{k}", t0, t1, 0.95) for k, (t0, t1) in enumerate(times)), 0.9)
 
 
 class OnlyPartials(Counting):
     """A decoder that, once the utterance is whole, finds that it was no speech."""
 
-    def decode(self, audio: NDArray[np.float32], draft: Sequence[int] = ()) -> Hypothesis:
+    def text(self, audio: NDArray[np.float32]) -> Hypothesis:
         if audio.size and float(np.abs(audio[-1600:]).mean()) < 0.01:
-            return Hypothesis("", (), 0.0)
-        return super().decode(audio, draft)
+            return Hypothesis((), 0.0)
+        # Sure enough to be shown, not to be stable.
+        return Hypothesis(tuple(replace(w, confidence=0.8) for w in super().text(audio).words), 0.8)
 
 
 def loud(seconds: float) -> NDArray[np.int16]:
@@ -93,7 +101,7 @@ def test_the_final_is_the_text_decoded_at_the_first_short_silence() -> None:
     stream = make(decoder)
     live(stream, quiet(0.5), loud(1), quiet(0.2), finish=False)
     calls = len(decoder.asked)
-    assert decoder.asked[-1][1] is False, "a final is decoded without a draft"
+    assert decoder.asked[-1][1] == "paused"
     assert [t.final for t in live(stream, quiet(0.5))] == [True]
     assert len(decoder.asked) == calls
 
@@ -185,11 +193,11 @@ def test_a_decoder_that_fails_loses_nothing() -> None:
     stream = make(decoder)
     stream.feed(np.concatenate([quiet(0.5), loud(1), quiet(1)]))
     stream.step()
-    works, decoder.decode = decoder.decode, None  # type: ignore[assignment]
+    works, decoder.finish = decoder.finish, None  # type: ignore[assignment]
     with pytest.raises(TypeError):
         stream.step()
     assert stream.done <= 0.5 * RATE
-    decoder.decode = works  # type: ignore[method-assign]
+    decoder.finish = works  # type: ignore[method-assign]
     assert [t.final for t in drain(stream)] == [True]
 
 
