@@ -121,5 +121,6 @@ def _optimise(model: Model, folder: Path, on_optimise: Callable[[str], None] | N
             if on_optimise:
                 on_optimise(model.name)
             merged = folder / file.name
-            split_decoder(merged, *(folder / part for part in DECODER_PARTS), model.alignment_heads)
+            init, step = (folder / part for part in DECODER_PARTS)
+            split_decoder(merged, init, step, model.alignment_heads)
             merged.unlink()
