@@ -6,105 +6,22 @@ The recogniser says a number per half second of audio and takes the time it is t
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 
 import pytest
 import pytest_asyncio
-from numpy.typing import NDArray
 
 from assist.bus import Bus
 from assist.events import Degraded, Event, Heard, Party, TranscriptSettled
 from assist.transcriber.admission import AdmissionConfig
 from assist.transcriber.service import TranscriberService
 from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer
-from models.asr.types import Stream, Transcript, Urgency
+from tests.fakes.number_recogniser import CHUNK, RATE, UTTERANCE, Engine, NumberRecogniser
 from tests.support import RealBroker, eventually, eventually_async
 
-RATE = 8000
-UTTERANCE = RATE // 2
-CHUNK = RATE // 10
 EPOCH = 1_000_000.0
 FINAL_S, PARTIAL_S = 0.12, 0.02
 """Seconds of compute for each half second's final, and for each tenth's partial."""
 COST = AdmissionConfig(finals=FINAL_S / 0.5, partials=PARTIAL_S / 0.1, max_lag=0.5)
-
-
-@dataclass
-class Engine:
-    """What the recognisers of a test do; ``mute`` streams, counted as they are opened, give no text."""
-
-    final_s: float = 0.0
-    partial_s: float = 0.0
-    mute: set[int] = field(default_factory=set)
-    broken: bool = False
-    opened: int = 0
-    utterance: int = UTTERANCE
-
-
-class NumberStream:
-    sample_rate = RATE
-
-    def __init__(self, start: int, engine: Engine) -> None:
-        self._engine = engine
-        self._number = engine.opened
-        engine.opened += 1
-        self._clock = self._done = self._partial = start
-
-    def feed(self, pcm: NDArray) -> None:  # type: ignore[type-arg]
-        self._clock += len(pcm)
-
-    def skip(self, samples: int) -> None:
-        self._clock += samples
-
-    def finish(self) -> None:
-        pass
-
-    @property
-    def done(self) -> int:
-        return self._done
-
-    @property
-    def speech_since(self) -> float | None:
-        return self._done / RATE if self._clock > self._done else None
-
-    def urgency(self) -> Urgency:
-        if self._engine.broken:
-            raise RuntimeError("this engine is no good")
-        if self._clock - self._done >= self._engine.utterance:
-            return Urgency.FINAL
-        return Urgency.PARTIAL if self._clock - max(self._partial, self._done) >= CHUNK else Urgency.NONE
-
-    def step(self) -> list[Transcript]:
-        number = self._done // UTTERANCE
-        final = self._clock - self._done >= self._engine.utterance
-        time.sleep(self._engine.final_s if final else self._engine.partial_s)
-        self._partial = self._clock
-        start = self._done
-        if final:
-            self._done += self._engine.utterance
-        if self._number in self._engine.mute:
-            return []
-        text = str(number)
-        return [
-            Transcript(
-                utterance=start, text=text, stable_chars=len(text) if final else 0, final=final, t0=start / RATE,
-                t1=(self._done if final else self._clock) / RATE, words=(), confidence=1.0, language="es",
-            )
-        ]  # fmt: skip
-
-
-class NumberRecogniser:
-    name = "numbers"
-    language = "es"
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-
-    def stream(self, sample_rate: int, *, start_sample: int = 0) -> Stream:
-        return NumberStream(start_sample, self.engine)
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture
