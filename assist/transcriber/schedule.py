@@ -68,6 +68,10 @@ class Schedule(Generic[_K]):
         """Whose turn it is."""
         return min(self._due, key=self._rank, default=None)
 
+    def is_final(self, key: _K) -> bool:
+        """Whether ``key`` has a final due."""
+        return self._due[key][0] is Turn.FINAL
+
     def served(self, key: _K) -> None:
         """``key`` has had its turn."""
         self._due.pop(key, None)

@@ -36,6 +36,9 @@ _HANG_S: Final = 10.0
 _TELL_EVERY_S: Final = 10.0
 """How often a screen hears by how much a late call is late now."""
 _PEER_S: Final = 2.0
+_IDLE_S: Final = 0.05
+_LOOK_S: Final = 0.01
+"""Seconds between two looks at what is due, while nothing or only finals are."""
 _MOST_ASKS: Final = 10
 """So often a call is left to a transcriber that has more room; then it is taken as well as can be."""
 _LEVELS: Final[Mapping[Level, ServiceLevel]] = {Level.FULL: "full", Level.FINALS: "finals", Level.LATE: "late"}
@@ -100,6 +103,7 @@ class TranscriberService:
         self._admission = Admission(admission)
         self._schedule: Schedule[_Key] = Schedule()
         self._peers: dict[str, tuple[ServiceLevel | None, float]] = {}
+        self._looked = 0.0
         self._step: tuple[str, Party, float] | None = None
         self._restarts = 0
         self._lost_s = 0.0
@@ -278,8 +282,10 @@ class TranscriberService:
             with self._lock:
                 chosen = self._choose()
             if chosen is None:
-                self._work.wait(0.02)
+                self._work.wait(_IDLE_S)
                 self._work.clear()
+                # Every chunk of every leg wakes this: without a pause looking around would be most of the work.
+                time.sleep(max(0.0, self._looked + _LOOK_S - time.monotonic()))
                 continue
             (call_id, party), call, leg, partial = chosen
             began = time.monotonic()
@@ -298,6 +304,21 @@ class TranscriberService:
 
     def _choose(self) -> tuple[_Key, _Call, Leg, bool] | None:
         now = time.monotonic()
+        key = self._schedule.next()
+        # A final that was due a moment ago still is; what counts for less waits for a look at what is due now.
+        if key is None or now - self._looked >= _LOOK_S or not self._schedule.is_final(key):
+            self._look_around(now)
+            key = self._schedule.next()
+        if key is None:
+            return None
+        self._schedule.served(key)
+        call = self._calls[key[0]]
+        call.computing += 1
+        leg = call.legs[key[1]]
+        return key, call, leg, leg.next_is_partial
+
+    def _look_around(self, now: float) -> None:
+        self._looked = now
         for call_id, call in self._calls.items():
             level = self._admission.level(call_id)
             for party, leg in call.legs.items():
@@ -311,14 +332,6 @@ class TranscriberService:
                 self._schedule.offer((call_id, party), due, now)
                 if leg.settled and not was_settled:
                     self._loop.call_soon_threadsafe(self._settle_if_done, call_id)
-        key = self._schedule.next()
-        if key is None:
-            return None
-        self._schedule.served(key)
-        call = self._calls[key[0]]
-        call.computing += 1
-        leg = call.legs[key[1]]
-        return key, call, leg, leg.next_is_partial
 
     def _remedy(self, leg: Leg, err: Exception) -> None:
         """One leg's bad luck must not end the others."""
