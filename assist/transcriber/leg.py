@@ -84,6 +84,7 @@ class Leg:
         # Signs of life: where the last text came out (seconds), whether a text was asked for and tried since.
         self._text_at = start / rate
         self._wanted = self._tried = False
+        self._watched_from: float | None = None  # since when nothing but a text of the open speech was to be done
         self._stall_after = STALL_S
 
     @property
@@ -147,11 +148,11 @@ class Leg:
             return Urgency.NONE
         self._tape.forget(self._stream_done)
         self._look()
+        self._watch()
         if self._is_stalled():
             self._stall_after *= 2
             self._replay(self._stream_done)
             self._look()
-        self._wanted |= self._urgency is Urgency.PARTIAL
         self.settled = self._stream_finished and self._urgency is Urgency.NONE
         return self._urgency
 
@@ -172,6 +173,7 @@ class Leg:
         if any(transcript.text for transcript in transcripts):
             self._text_at = self._tape.read / self.rate
             self._wanted = self._tried = False
+            self._watched_from = None
             if any(transcript.final and transcript.text for transcript in transcripts):
                 self._stall_after = STALL_S
         elif partial:
@@ -259,6 +261,7 @@ class Leg:
         self._handed = 0
         self._text_at = max(self._text_at, begin / self.rate)
         self._wanted = self._tried = False
+        self._watched_from = None
 
     @property
     def _unheard(self) -> float:
@@ -266,11 +269,21 @@ class Leg:
         since = self._stream.speech_since
         return 0.0 if since is None else self._tape.read / self.rate - max(since, self._text_at)
 
+    def _watch(self) -> None:
+        if self._stream.speech_since is None:
+            self._watched_from = None
+        elif self._watched_from is None and self._urgency is not Urgency.FINAL and not self._tape.backlog:
+            self._watched_from = self._tape.read / self.rate
+        self._wanted |= self._urgency is Urgency.PARTIAL
+
     def _is_stalled(self) -> bool:
         if self._urgency is Urgency.FINAL or self._tape.backlog or self._unheard < self._stall_after:
             return False
-        # A machine that is too busy for partials is no stall: the engine has tried, or never asked to.
-        return self._tried or not self._wanted
+        if self._wanted:
+            return self._tried  # a machine that is too busy for partials is no stall
+        # It never asked to decode. One that has just worked off a backlog had no occasion to.
+        watched = 0.0 if self._watched_from is None else self._tape.read / self.rate - self._watched_from
+        return watched >= _SIGN_SHARE * self._stall_after
 
     # --- events ------------------------------------------------------------------------------------------------
 

@@ -257,6 +257,19 @@ def test_a_busy_machine_is_no_stall() -> None:
     assert len(recogniser.opened) == 1
 
 
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_backlog_that_has_just_been_worked_off_is_no_stall(asks: bool) -> None:
+    # Eight seconds of one utterance come at once: no partial was due on the way.
+    leg, recogniser = make_talking("hola" if asks else "-")
+    leg.feed(chunk(0, 8 * RATE))
+    for _ in range(10):
+        leg.urgency()
+    assert leg.lag == 0.0
+    assert len(recogniser.opened) == 1
+    talk(leg, 8, 0.5)
+    assert len(recogniser.opened) == 1
+
+
 def test_what_never_gives_a_text_is_said_and_left_alone() -> None:
     # Hold music, for instance, that the VAD takes for speech.
     leg, recogniser = make_talking("")
