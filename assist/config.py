@@ -58,8 +58,8 @@ class Gateway(_Section):
     """First RTP port; each worker uses 100 ports from here on."""
     chunk_ms: int = Field(default=60, ge=60, le=100, multiple_of=20)
     """Milliseconds of audio per published chunk."""
-    keep_s: int = Field(default=30, ge=5, le=120)
-    """Seconds of each leg kept in memory, to replay when a transcriber dies."""
+    keep_s: int = Field(default=120, ge=5, le=600)
+    """Seconds of each leg kept in memory until transcribed, to replay when a transcriber dies; 16 kB each."""
     ring_s: int = Field(default=40, ge=5, le=300)
     """Seconds the agent's phone rings before the caller gets 480."""
 
@@ -99,12 +99,14 @@ class Asr(_Section):
     """Transcriber processes; 0 takes one per core but one, at least one."""
     languages: tuple[Language, ...] = ("es", "en")
     """Languages to load at start; a model that is missing is fatal only when it is the only one."""
-    calls_per_worker: int = Field(default=6, ge=1, le=64)
-    """Calls a transcriber takes before it declines."""
+    calls_per_worker: int = Field(default=24, ge=1, le=256)
+    """Calls a transcriber holds at most, late ones included: a bound on memory, not on load."""
     partial_ms: int = Field(default=320, ge=100, le=2000)
-    """Milliseconds of new speech between partials."""
-    max_lag_s: float = Field(default=5.0, ge=1, le=60)
-    """Seconds of audio a transcriber may lag before it skips ahead and says so."""
+    """Milliseconds of new speech between partials, when the machine is free."""
+    max_load: float = Field(default=0.75, ge=0.1, le=1)
+    """Share of its core a transcriber's calls may need; beyond it the newest get no partials, then late text."""
+    max_lag_s: float = Field(default=2.0, ge=0.5, le=60)
+    """Seconds a call's text may lag before the screen says so and its backlog waits for the other calls."""
 
 
 class Hub(_Section):

@@ -23,6 +23,7 @@ WithdrawalReason: TypeAlias = Literal[
     "taken", "dismissed", "replaced", "expired", "no_longer_true", "said", "call_ended"
 ]
 SummarySlot: TypeAlias = Literal["reason", "done", "promise", "amount", "reference", "outcome", "next_step", "mood"]
+DegradedLevel: TypeAlias = Literal["down", "late", "reduced", "stalled", "ok"]
 AgentAction: TypeAlias = Literal[
     "card_taken", "card_dismissed", "card_not_useful", "rule_ticked", "summary_edited", "summary_accepted", "note"
 ]
@@ -264,11 +265,18 @@ class CasePostFailed(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Degraded(CallEvent):
-    """A part is ``down``, ``late`` or ``ok`` again. The call itself goes on."""
+    """A part is in trouble, or ``ok`` again. The call itself goes on.
+
+    ``down``: it does nothing. ``late``: it lags, the recogniser by ``lag_s`` seconds. Only the recogniser is
+    ``reduced`` (text at the end of each sentence, no partials) or ``stalled`` (speech gives no text). ``lost_s``:
+    seconds of the call's audio that will never be transcribed.
+    """
 
     component: Literal["broker", "recogniser", "assist", "case_store", "gateway"]
-    level: Literal["down", "late", "ok"]
+    level: DegradedLevel
     detail: str
+    lag_s: float = 0.0
+    lost_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

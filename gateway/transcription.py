@@ -4,7 +4,8 @@ Pure: time, audio, beats and answers go in, orders come out; :mod:`gateway.publi
 
 ::
 
-              ┌───────────── declined, nobody answers: again after 0.5 s ──┐
+              ┌────────── declined, nobody answers: again after 0.5 s ─────┐
+              │           (at once when another has more room)             │
               ▼                                                            │
     UNOWNED ──Ask(claim, resume)──▶ accepted ──▶ OWNED: replay from resume, then live
        ▲                                           │
@@ -14,18 +15,26 @@ The broker's stay-away counts as the owner's death: core NATS lost the chunks pu
 brings them back. A transcriber that is asked for a call it already holds starts its streams again at ``resume``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from assist.events import PARTIES, Language, Party
-from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer
+from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer, ServiceLevel
 from gateway.fork import RATE, Kept, Piece
 
 ASK_EVERY_S: Final = 0.5
+ASK_ELSEWHERE_S: Final = 0.05
 BEAT_LIMIT_S: Final = 2.0
 SECOND_LEG_S: Final = 0.5
 """How long a claim waits for the other leg's first frame; the claim carries both epochs."""
-AFTER_END_S: Final = 10.0
+AFTER_END_S: Final = 30.0
+"""After its end a call waits so long for a transcriber that may be on its way back; one that has it may take longer."""
+_LEVELS: Final[Mapping[ServiceLevel, Literal["ok", "reduced"]]] = {
+    "full": "ok",
+    "finals": "reduced",
+    "late": "reduced",  # nothing is late yet; the transcriber says so when it is
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class SendAudio:
 class Tell:
     """Report the recogniser's state for this call as a durable event."""
 
-    level: Literal["down", "ok"]
+    level: Literal["down", "ok", "reduced"]
     detail: str
 
 
@@ -85,6 +94,7 @@ class Transcription:
         self._owner: _Owner | None = None
         self._asked: Claim | None = None
         self._next_ask = 0.0
+        self._attempt = 0
         self._unowned_since: float | None = None
         self._degraded = False
         self._ended_at: float | None = None
@@ -166,14 +176,16 @@ class Transcription:
             return []  # asked before the broker went away; nobody can tell what came of it
         self._asked = None
         if answer is None or not answer.accepted:
-            self._next_ask = now + ASK_EVERY_S
+            self._attempt += 1
+            self._next_ask = now + (ASK_ELSEWHERE_S if answer is not None and answer.elsewhere else ASK_EVERY_S)
             return []
+        self._attempt = 0
         self._owner = _Owner(answer.worker_id, now)
         self._unowned_since = None
         orders: list[Order] = []
         if self._degraded:
             self._degraded = False
-            orders.append(Tell("ok", f"transcriber {answer.worker_id} took the call"))
+            orders.append(Tell(_LEVELS[answer.level], f"transcriber {answer.worker_id} took the call"))
         for party, leg in self._legs.items():
             if leg.epoch is None:
                 continue
@@ -221,8 +233,11 @@ class Transcription:
         if not self._has_media:
             return True
         began = [leg for leg in self._legs.values() if leg.epoch is not None]
-        settled = all(leg.end is not None and leg.done >= leg.end for leg in began)
-        return settled or now - self._ended_at > AFTER_END_S
+        if all(leg.end is not None and leg.done >= leg.end for leg in began):
+            return True
+        # A transcriber that is late may need longer than the call took; without one there is an end to waiting.
+        unowned_since = now if self._unowned_since is None else self._unowned_since
+        return now - max(self._ended_at, unowned_since) > AFTER_END_S
 
     def _claim(self) -> Claim:
         epoch: dict[Party, float] = {}
@@ -232,7 +247,14 @@ class Transcription:
                 continue
             epoch[party] = leg.epoch
             resume[party] = max(leg.done, leg.kept.oldest or 0)
-        return Claim(call_id=self.call_id, language=self._language, rate=RATE, epoch=epoch, resume=resume)
+        return Claim(
+            call_id=self.call_id,
+            language=self._language,
+            rate=RATE,
+            epoch=epoch,
+            resume=resume,
+            attempt=self._attempt,
+        )
 
     def _send(self, party: Party, piece: Piece, *, replay: bool = False) -> SendAudio:
         epoch = self._legs[party].epoch

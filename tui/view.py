@@ -44,7 +44,11 @@ class ScreenState:
 
     def degraded(self, call: CallState | None) -> list[Degraded]:
         """Parts in trouble, for everyone or for ``call``, the worst first."""
-        parts = {**(call.degraded if call is not None and call.live else {}), **self.system}
+        own = dict(call.degraded) if call is not None else {}
+        if call is not None and not call.live:
+            # After the call only this matters: the summary may still change, for the transcript is not complete.
+            own = {name: event for name, event in own.items() if name == "recogniser" and event.level == "late"}
+        parts = {**own, **self.system}
         return [parts[name] for name in _PARTS if name in parts]
 
 

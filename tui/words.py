@@ -54,7 +54,19 @@ def mood(language: Language, value: Mood) -> str:
 
 def degraded(language: Language, event: Degraded) -> str:
     """What a part in trouble means for the agent."""
-    return say(language, f"tui.{event.level}_{event.component}")
+    level = event.level
+    if level in ("reduced", "stalled") and event.component != "recogniser":
+        level = "late"  # only the recogniser has these
+    key = f"tui.{level}_{event.component}"
+    if level == "late" and event.component == "recogniser" and event.lag_s:
+        key = "tui.late_by_recogniser"
+    text = say(language, key, lag=_whole(event.lag_s))
+    return f"{text}; {say(language, 'tui.audio_lost', lost=_whole(event.lost_s))}" if event.lost_s >= 1 else text
+
+
+def _whole(seconds: float) -> str:
+    """``34 s``, from two minutes on ``2:05 min``."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{int(seconds) // 60}:{int(seconds) % 60:02} min"
 
 
 def partial(heard: Heard) -> tuple[str, str]:

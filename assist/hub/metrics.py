@@ -1,6 +1,59 @@
-"""The hub's Prometheus metrics; none has a call id."""
+"""The hub's Prometheus metrics, and the transcribers' as they tell them in their heartbeats; none has a call id."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from assist.wire import Beat
+
+_GONE_S: Final = 10.0
+"""A transcriber without a heartbeat for so long has ended."""
+_LABEL: Final = ["worker"]
+
+
+class TranscriberMetrics(Collector):
+    """The last heartbeat of every transcriber that lives. ``clock`` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._beats: dict[str, tuple[Beat, float]] = {}
+
+    def beat(self, beat: Beat) -> None:
+        """A heartbeat came."""
+        self._beats[beat.worker_id] = beat, self._clock()
+
+    def collect(self) -> Iterator[Metric]:
+        """Figures of the transcribers that live; called by the registry."""
+        now = self._clock()
+        for worker in [known for known, (_, at) in self._beats.items() if now - at > _GONE_S]:
+            del self._beats[worker]
+        calls = GaugeMetricFamily(
+            "apuntador_transcriber_calls", "Calls by how they are served.", labels=[*_LABEL, "level"]
+        )
+        load = GaugeMetricFamily(
+            "apuntador_transcriber_load", "Share of a core its calls need, late ones not counted.", labels=_LABEL
+        )
+        lag = GaugeMetricFamily(
+            "apuntador_transcriber_lag_seconds", "By how much its latest call is late.", labels=_LABEL
+        )
+        restarts = CounterMetricFamily(
+            "apuntador_transcriber_stream_restarts", "Streams replaced because they stalled or failed.", labels=_LABEL
+        )
+        lost = CounterMetricFamily(
+            "apuntador_transcriber_lost_seconds", "Audio that will never be transcribed.", labels=_LABEL
+        )
+        for worker, (beat, _) in sorted(self._beats.items()):
+            for level, count in beat.calls.items():
+                calls.add_metric([worker, level], count)
+            load.add_metric([worker], beat.load)
+            lag.add_metric([worker], beat.lag)
+            restarts.add_metric([worker], beat.restarts)
+            lost.add_metric([worker], beat.lost_s)
+        yield from (calls, load, lag, restarts, lost)
 
 
 class HubMetrics:
@@ -8,6 +61,8 @@ class HubMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.transcribers = TranscriberMetrics()
+        self.registry.register(self.transcribers)
         self.screens = Gauge("apuntador_hub_screens", "Connected screens.", ["role"], registry=self.registry)
         self.calls = Gauge("apuntador_hub_calls", "Calls in memory.", registry=self.registry)
         self.broker = Gauge("apuntador_hub_broker_connected", "1 while the broker answers.", registry=self.registry)

@@ -31,6 +31,7 @@ from assist.hub.outbound import OutboundQueue
 from assist.hub.protocol import Do, Ping, ProtocolError, Watch
 from assist.hub.screen import Screen
 from assist.strings import say
+from assist.wire import Beat
 
 TOO_SLOW: Final = 1013
 """Close code (RFC 6455 registry: try again later) for a screen that can't keep up."""
@@ -143,6 +144,7 @@ class Hub:
         steps: tuple[Callable[[], Awaitable[None]], ...] = (
             lambda: self._bus.follow(self._on_stored),
             lambda: self._bus.follow_live(self._on_live),
+            lambda: self._bus.follow_beats(self._on_beat),
             self._read_past,
         )
         for step in steps:
@@ -205,6 +207,9 @@ class Hub:
             text = protocol.event(event)
             for screen in self._screens:
                 screen.live(event, text)
+
+    async def _on_beat(self, beat: Beat) -> None:
+        self.metrics.transcribers.beat(beat)
 
     def _on_broker(self, connected: bool) -> None:
         self.metrics.broker.set(int(connected))

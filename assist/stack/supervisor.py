@@ -182,6 +182,8 @@ class Supervisor:
             status.detail = fields.get("STATUS", status.detail)
             if fields.get("READY") == "1":
                 self._mark_ready(service, status, status.detail)
+            else:
+                self._on_change()
 
     def _mark_ready(self, service: Service, status: Status, detail: str) -> None:
         status.state = "ready"

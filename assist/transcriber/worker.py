@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+import faulthandler
 import sys
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -12,10 +14,15 @@ from assist.bus import Bus, BusAddress
 from assist.config import Settings
 from assist.errors import AssistError
 from assist.events import Language
-from assist.transcriber.service import TranscriberService
+from assist.strings import say
+from assist.transcriber.admission import AdmissionConfig
+from assist.transcriber.service import Load, TranscriberService
 from models.asr.registry import open_recogniser
 from models.asr.types import Recogniser
 from models.errors import ModelMissing, ModelsError
+
+_HOUSEKEEPING_S: Final = 2.0
+_STANDSTILL_S: Final = 30.0
 
 
 def load_recognisers(settings: Settings) -> dict[Language, Recogniser]:
@@ -28,7 +35,12 @@ def load_recognisers(settings: Settings) -> dict[Language, Recogniser]:
     missing: list[ModelMissing] = []
     for language in settings.asr.languages:
         try:
-            found[language] = open_recogniser(language, engine=settings.asr.engine, models_dir=settings.models_path)
+            found[language] = open_recogniser(
+                language,
+                engine=settings.asr.engine,
+                models_dir=settings.models_path,
+                partial=settings.asr.partial_ms / 1000,
+            )
         except ModelMissing as err:
             missing.append(err)
             structlog.get_logger(__name__).warning("transcriber.model_missing", language=language, error=str(err))
@@ -43,16 +55,52 @@ async def serve(settings: Settings, index: int) -> None:
     bus = Bus(BusAddress.of(settings), name=f"transcriber.{index}")
     await bus.start()
     recognisers = await asyncio.to_thread(load_recognisers, settings)
-    service = TranscriberService(bus, recognisers, calls=settings.asr.calls_per_worker)
+    service = TranscriberService(
+        bus,
+        recognisers,
+        calls=settings.asr.calls_per_worker,
+        admission=AdmissionConfig(max_load=settings.asr.max_load, max_lag=settings.asr.max_lag_s),
+    )
     await bus.ready(60)
     await service.start()
-    notify.ready(", ".join(f"{language}: {recogniser.name}" for language, recogniser in recognisers.items()))
+    models = ", ".join(f"{language}: {recogniser.name}" for language, recogniser in recognisers.items())
+    notify.ready(f"{models} · {status(service.load, settings.language)}")
     structlog.get_logger(__name__).info("transcriber.ready", worker=service.worker_id)
+    housekeeping = asyncio.create_task(_keep_house(service, models, settings.language), name="transcriber-house")
     await stop.wait()
+    housekeeping.cancel()
+    faulthandler.cancel_dump_traceback_later()
     await service.stop()
     await bus.close()
     for recogniser in recognisers.values():
         recogniser.close()
+
+
+def status(load: Load, language: Language) -> str:
+    """How busy a transcriber is, for `apuntador status`."""
+    calls = load.calls
+    return say(
+        language,
+        "stack.transcriber_load",
+        full=calls.get("full", 0),
+        finals=calls.get("finals", 0),
+        late=calls.get("late", 0),
+        load=round(100 * load.load),
+        lag=round(load.lag, 1),
+    )
+
+
+async def _keep_house(service: TranscriberService, models: str, language: Language) -> None:
+    """Tell the supervisor how busy we are; and should this loop itself ever stand still, end the process."""
+    told = ""
+    while True:
+        # A thread in C that holds the interpreter lock stops beats and all: only faulthandler's own thread still runs.
+        faulthandler.dump_traceback_later(_STANDSTILL_S, exit=True)
+        text = f"{models} · {status(service.load, language)}"
+        if text != told:
+            told = text
+            notify.status(text)
+        await asyncio.sleep(_HOUSEKEEPING_S)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -49,11 +49,13 @@ def open_recogniser(
     model: str | None = None,
     models_dir: Path | None = None,
     threads: int = 1,
+    partial: float = 0.32,
 ) -> Recogniser:
     """Load a recogniser for `language` ("es" | "en"); about a second and 400 MB for a base model.
 
     engine: "auto", "moonshine" or "vosk". model: a catalogue name; without it the best installed one is taken.
     models_dir: as in `models.store.models_dir`. threads: of onnxruntime; one per core-sized worker is the fastest use.
+    partial: seconds of new speech between partials.
     Raises `UnknownLanguage`, `UnknownModel`, `EngineUnavailable`, `ModelMissing` (says what to fetch), `ModelDamaged`.
     """
     if language not in LANGUAGES:
@@ -69,7 +71,7 @@ def open_recogniser(
         from models.asr.vosk import open_vosk
 
         open_vosk(chosen.name)
-    return _open_moonshine(store, chosen, threads)
+    return _open_moonshine(store, chosen, threads, partial)
 
 
 def _choose(catalog: Catalog, store: Store, language: str, engine: str, name: str | None) -> Model:
@@ -96,8 +98,9 @@ def _installed(store: Store, model: Model) -> bool:
     return store.is_installed(model.name, model.recipe)
 
 
-def _open_moonshine(store: Store, model: Model, threads: int) -> Recogniser:
+def _open_moonshine(store: Store, model: Model, threads: int, partial: float) -> Recogniser:
     from models.asr.moonshine import MoonshineDecoder, MoonshineRecogniser
+    from models.asr.stream import StreamConfig
     from models.asr.vad import SileroModel
 
     folder = store.require(model.name, model.language, model.recipe)
@@ -105,4 +108,4 @@ def _open_moonshine(store: Store, model: Model, threads: int) -> Recogniser:
     vad = SileroModel(store.require(VAD, model.language) / "silero_vad.onnx")
     decoder = MoonshineDecoder(folder, tokenizer, threads=threads)
     decoder.decode(np.zeros(16000, np.float32))  # the first run allocates; better now than in a caller's first word
-    return MoonshineRecogniser(model.name, model.language, decoder, vad)
+    return MoonshineRecogniser(model.name, model.language, decoder, vad, StreamConfig(partial=partial))

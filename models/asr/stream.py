@@ -132,6 +132,11 @@ class VadStream:
         frame = self._closed[0].span.begin if self._closed else self._endpointer.needed
         return max(self._start_sample, frame * self._size)
 
+    @property
+    def speech_since(self) -> float | None:
+        span = self._endpointer.current
+        return span.speech_begin * self._size / self.sample_rate if span else None
+
     def urgency(self) -> Urgency:
         if self._closed or self._framer.ready() or (self._utterance and self._utterance.due):
             return Urgency.FINAL

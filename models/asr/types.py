@@ -59,9 +59,9 @@ class Urgency(IntEnum):
 class Stream(Protocol):
     """One leg of one call.
 
-    `feed`, `skip` and `finish` may be called from another thread than the rest; `urgency`, `step` and `done` from
-    one thread only. The queue of fed audio is not bounded here: the caller watches the lag and calls `skip` instead
-    of `feed` when it must.
+    `feed`, `skip` and `finish` may be called from another thread than the rest; `urgency`, `step`, `done` and
+    `speech_since` from one thread only. The queue of fed audio is not bounded here: the caller watches the lag and
+    calls `skip` instead of `feed` when it must.
     """
 
     sample_rate: int
@@ -87,6 +87,10 @@ class Stream(Protocol):
     @property
     def done(self) -> int:
         """Every sample before this one is final text or judged no speech: replay may start here."""
+
+    @property
+    def speech_since(self) -> float | None:
+        """Start of the open utterance's speech, seconds on the stream clock; None while nobody speaks."""
 
 
 class Recogniser(Protocol):

@@ -16,9 +16,10 @@ from assist.config import Settings
 from assist.errors import StackError
 from assist.hub import server
 from assist.hub.server import Hub
+from assist.wire import Beat
 from tests.functional.hub.conftest import Rig
 from tests.functional.hub.test_calls import started, tags
-from tests.support import eventually
+from tests.support import eventually, eventually_async
 
 
 async def get(rig: Rig, path: str) -> tuple[int, str]:
@@ -88,6 +89,34 @@ async def test_health_and_metrics(rig: Rig) -> None:
     assert 'apuntador_hub_screens{role="agent"} 1.0' in text
     assert "call_id" not in text
     assert (await get(rig, "elsewhere"))[0] == 404
+
+
+async def test_the_transcribers_figures_are_those_of_their_heartbeats(rig: Rig) -> None:
+    beat = Beat(
+        worker_id="t7",
+        done={"secret-call": {"customer": 5}},
+        lag=34.5,
+        load=0.62,
+        calls={"full": 3, "finals": 1, "late": 2},
+        restarts=4,
+        lost_s=1.5,
+    )
+    await rig.bus.send_beat(beat)
+    lines: list[str] = []
+
+    async def there() -> bool:
+        lines[:] = (await get(rig, "metrics"))[1].splitlines()
+        return 'apuntador_transcriber_load{worker="t7"} 0.62' in lines
+
+    await eventually_async(there, what="the transcriber's figures")
+    for line in (
+        'apuntador_transcriber_calls{level="finals",worker="t7"} 1.0',
+        'apuntador_transcriber_lag_seconds{worker="t7"} 34.5',
+        'apuntador_transcriber_stream_restarts_total{worker="t7"} 4.0',
+        'apuntador_transcriber_lost_seconds_total{worker="t7"} 1.5',
+    ):
+        assert line in lines
+    assert not any("secret-call" in line for line in lines)
 
 
 async def test_the_hub_waits_for_a_broker_that_is_not_there_yet(rig: Rig) -> None:

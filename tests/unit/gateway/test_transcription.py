@@ -3,7 +3,17 @@
 from assist.events import Party
 from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer
 from gateway.fork import Piece
-from gateway.transcription import AFTER_END_S, ASK_EVERY_S, BEAT_LIMIT_S, Ask, Order, SendAudio, Tell, Transcription
+from gateway.transcription import (
+    AFTER_END_S,
+    ASK_ELSEWHERE_S,
+    ASK_EVERY_S,
+    BEAT_LIMIT_S,
+    Ask,
+    Order,
+    SendAudio,
+    Tell,
+    Transcription,
+)
 
 PIECE = 480
 
@@ -90,6 +100,46 @@ def test_the_claim_waits_a_moment_for_the_second_leg() -> None:
     t.leg_began("agent", 1000.6, 0.7)
     t.audio("agent", piece(0))
     assert [c.start for c in chunks(t.answered(claim, yes(), 0.8), "agent")] == [0]
+
+
+def test_a_call_is_offered_on_at_once_when_another_has_more_room() -> None:
+    scene = Scene()
+    busy = ClaimAnswer(worker_id="t9", accepted=False, reason="another has more room", elsewhere=True)
+    for attempt in range(3):
+        claim = asked(scene.tick())
+        assert claim.attempt == attempt
+        assert scene.t.answered(claim, busy, scene.now) == []
+        scene.now += ASK_ELSEWHERE_S
+    assert scene.own() == []
+
+
+def test_a_call_taken_back_without_partials_is_not_told_to_be_well() -> None:
+    for level, said in (("full", "ok"), ("finals", "reduced"), ("late", "reduced")):
+        scene = Scene()
+        scene.own()
+        claim = asked(scene.tick(BEAT_LIMIT_S + 0.1))
+        answer = ClaimAnswer(worker_id="t2", accepted=True, level=level)  # type: ignore[arg-type]
+        assert told(scene.t.answered(claim, answer, scene.now)) == [said]
+
+
+def test_a_late_transcriber_is_waited_for_as_long_as_it_lives() -> None:
+    scene = Scene()
+    scene.own()
+    scene.hear(200)
+    for party in ("customer", "agent"):
+        scene.t.leg_ended(party, 200 * PIECE)  # type: ignore[arg-type]
+    scene.t.call_ended(scene.now)
+    for second in range(300):
+        scene.now += 1.0
+        scene.beat(done=second * PIECE // 2)
+        assert scene.tick() == []
+    assert not scene.t.finished
+    # When it dies the rest is offered to another, and after a while to nobody.
+    claim = asked(scene.tick(BEAT_LIMIT_S + 0.1))
+    assert claim.resume["customer"] == 299 * PIECE // 2
+    scene.t.answered(claim, None, scene.now)
+    scene.tick(AFTER_END_S + 0.1)
+    assert scene.t.finished
 
 
 def test_asked_again_every_half_second_until_somebody_takes_it() -> None:

@@ -87,7 +87,7 @@ events = st.one_of(
     st.builds(
         lambda c, level: Degraded(**C, component=c, level=level, detail=""),
         st.sampled_from(["recogniser", "assist"]),
-        st.sampled_from(["down", "late", "ok"]),
+        st.sampled_from(["down", "late", "reduced", "stalled", "ok"]),
     ),
     st.builds(
         lambda a: AlertRaised(**C, alert_id=a, kind="k", severity="info", reason="", evidence=()),

@@ -68,6 +68,16 @@ def make(decoder: Counting, start: int = 0) -> VadStream:
     return VadStream(decoder, LoudnessVad(), "es", RATE, StreamConfig(), start_sample=start)
 
 
+def test_open_speech_is_known_with_its_start() -> None:
+    stream = make(Counting(), start=FRAME * 10)
+    assert stream.speech_since is None
+    live(stream, quiet(1.0), loud(2.0), finish=False)
+    began = FRAME * 10 / RATE + 1.0
+    assert stream.speech_since == pytest.approx(began, abs=FRAME / RATE)
+    live(stream, quiet(1.0), finish=False)
+    assert stream.speech_since is None
+
+
 def drain(stream: VadStream) -> list[Transcript]:
     out: list[Transcript] = []
     while stream.urgency() is not Urgency.NONE:

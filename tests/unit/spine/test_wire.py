@@ -102,6 +102,7 @@ def test_audio_comes_back_as_it_went(chunk: wire.AudioChunk) -> None:
         (b"XX" + bytes(30), "not an audio chunk"),
         (wire.encode_audio(wire.AudioChunk(8000, 0, 0.0, b"\0\0"))[:-1], "half a sample"),
         (wire.encode_audio(wire.AudioChunk(7, 0, 0.0, b"")), "7 Hz"),
+        (wire.encode_audio(wire.AudioChunk(8000, 0, float("nan"), b"")), "clock starts at nan"),
     ],
 )
 def test_malformed_audio_says_what_is_wrong(raw: bytes, says: str) -> None:
@@ -114,6 +115,10 @@ def test_control_messages_come_back_as_they_went() -> None:
     assert wire.unpack(wire.Claim, wire.pack(claim)) == claim
     with pytest.raises(WireError, match="not a Beat"):
         wire.unpack(wire.Beat, b"{}")
+    # A transcriber of the release before says nothing of its load.
+    beat = wire.unpack(wire.Beat, b'{"worker_id": "t1", "done": {"c": {"agent": 80}}, "lag": 0.0}')
+    assert beat == wire.Beat(worker_id="t1", done={"c": {"agent": 80}}, lag=0.0)
+    assert wire.unpack(wire.Beat, wire.pack(beat)) == beat
 
 
 def test_the_published_schema_is_the_code() -> None:

@@ -234,6 +234,12 @@ async def test_trouble_is_said_and_the_call_goes_on() -> None:
         feed.say(trouble)
         await settle(pilot)
         assert "! Sin transcripción: la llamada sigue" in "\n".join(rows(app))
+        feed.say(dataclasses.replace(trouble, level="reduced"))
+        await settle(pilot)
+        assert "! Texto solo al final de cada frase" in "\n".join(rows(app))
+        feed.say(dataclasses.replace(trouble, level="late", lag_s=34.0))
+        await settle(pilot)
+        assert "! Transcripción con retraso: 34 s" in "\n".join(rows(app))
         feed.say(dataclasses.replace(trouble, level="ok"))
         await settle(pilot)
         assert not banner.display

@@ -79,6 +79,7 @@ def test_trouble_is_printed() -> None:
         Synced(1),
         Incoming(Degraded(call_id="", at=START, component="broker", level="down", detail="")),
         Incoming(Degraded(call_id="", at=START, component="broker", level="ok", detail="")),
+        Incoming(Degraded(call_id=CALL, at=START, component="recogniser", level="late", detail="", lag_s=34.0)),
     ):
         screen.receive(frame)
     lines = out.getvalue().splitlines()
@@ -87,4 +88,5 @@ def test_trouble_is_printed() -> None:
         "! No se aceptó: no",
         "! Sin bus de mensajes: la llamada sigue",
         "! Bus de mensajes restablecido",
+        "! Transcripción con retraso: 34 s",
     ]

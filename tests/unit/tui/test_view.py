@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import replace
 
 from assist.events import AgentDid, CallAnswered, Degraded, Event
 from tests.fakes import scripted_call
@@ -84,6 +85,15 @@ def test_trouble_of_the_system_and_of_the_call() -> None:
     assert state.degraded(None) == [BROKER_DOWN]
     # A new connection is told anew what is in trouble.
     assert apply(state, HELLO, START).degraded(None) == []
+
+
+def test_after_the_call_a_late_transcript_is_still_said_and_nothing_else() -> None:
+    late = Degraded(call_id=CALL, at=START, component="recogniser", level="late", detail="", lag_s=34.2)
+    slow = Degraded(call_id=CALL, at=START, component="assist", level="late", detail="")
+    state = seen(Snapshot(CALL, 9, (*renamed(scripted_call.after_call("es"), CALL), slow, late)))
+    assert state.degraded(state.calls[CALL]) == [late]
+    state = apply(state, Incoming(replace(late, level="ok")), START)
+    assert state.degraded(state.calls[CALL]) == []
 
 
 def test_calls_are_bounded_and_the_live_one_stays() -> None:
