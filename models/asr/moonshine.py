@@ -29,8 +29,6 @@ _SHORTEST: Final = 4000  # samples; the encoder's convolutions need about this m
 # Fast counting reaches 12 tokens a second; more than this is a model that talks to itself.
 _TOKENS_PER_SECOND: Final = 13
 _FEWEST_TOKENS: Final = 8
-# Non-speech shows as an end-of-text probability of 0.67 to 1 before the first token, speech as 0.34 at most.
-_NO_SPEECH: Final = 0.5
 # Mean log-probability of a last sentence: on 107 telephone prompts no real one is below -0.4, made-up ones are at -1.4.
 _DOUBTFUL: Final = -0.9
 _SENTENCE_ENDS: Final = (".", "?", "!", "…")
@@ -63,27 +61,28 @@ class MoonshineDecoder:
 
         `draft`: token ids of an earlier hypothesis for the same utterance; the part of it that greedy decoding would
         repeat is taken over in one pass. Quantisation is per tensor, so a draft may change a token in rare cases:
-        decode finals without. Empty text when the model hears no speech.
+        decode finals without. `no_speech` of the answer is the probability of the end of the text before its first
+        token; the text is what the model would say if there were speech, so judge it by that (`models.asr.voice`).
         """
         if audio.size < _SHORTEST:
             audio = np.pad(audio, (0, _SHORTEST - audio.size))
         cap = max(_FEWEST_TOKENS, int(audio.size / _RATE * _TOKENS_PER_SECOND))
         states = self._encoder.run(None, {"input_values": audio[None]})[0]
-        tokens, scores = self._greedy(states, cap, list(draft)[: cap - 1])
+        tokens, scores, no_speech = self._greedy(states, cap, list(draft)[: cap - 1])
         kept = sure_length([self._tokenizer.decode([token]) for token in tokens], scores)
         tokens, scores = tokens[:kept], scores[:kept]
         if not tokens:
-            return Hypothesis("", (), 0.0)
+            return Hypothesis("", (), 0.0, no_speech)
         text = " ".join(self._tokenizer.decode(tokens, skip_special_tokens=True).split())
-        return Hypothesis(text, tuple(tokens), float(np.exp(np.mean(scores))))
+        return Hypothesis(text, tuple(tokens), float(np.exp(np.mean(scores))), no_speech)
 
-    def _greedy(self, states: FloatArray, cap: int, draft: list[int]) -> tuple[list[int], list[float]]:
-        """Token ids without BOS and EOS, and the log-probability of each."""
+    def _greedy(self, states: FloatArray, cap: int, draft: list[int]) -> tuple[list[int], list[float], float]:
+        """Token ids without BOS and EOS, the log-probability of each, and the probability of no token at all."""
         ids = np.array([[_BOS, *draft]], np.int64)
         logits, *cache = self._init.run(None, {"input_ids": ids, "encoder_hidden_states": states})
         log_probs = _log_softmax(logits[0])
-        if log_probs[0, _EOS] > np.log(_NO_SPEECH):
-            return [], []
+        no_speech = float(np.exp(log_probs[0, _EOS]))
+        log_probs[0, _EOS] = -np.inf
         best = log_probs.argmax(-1)
         kept = 0
         while kept < len(draft) and best[kept] == draft[kept]:
@@ -102,13 +101,13 @@ class MoonshineDecoder:
             scores.append(float(row[token]))
             loop = loop_length(tokens)
             if loop:
-                return tokens[:-loop], scores[:-loop]
+                return tokens[:-loop], scores[:-loop], no_speech
             if len(tokens) >= cap:
                 break
             logits, *cache = self._step.run(None, {"input_ids": np.array([[token]], np.int64), **past})
             past.update(zip(self._step_cache, cache, strict=True))
             row = _log_softmax(logits[0])[0]
-        return tokens, scores
+        return tokens, scores, no_speech
 
 
 class MoonshineRecogniser:
