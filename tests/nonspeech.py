@@ -338,8 +338,7 @@ def _drums(rate: int, n: int) -> Signal:
 def _band_music(rate: int, n: int) -> Signal:
     """Drums, chords, bass and a tune together: what hold music is."""
     bass = [
-        (0.4 * k, _note(rate, 0.4, _PROGRESSION[k // 4 % 4][0] - 24, decay=0.3))
-        for k in range(int(n / rate / 0.4) + 1)
+        (0.4 * k, _note(rate, 0.4, _PROGRESSION[k // 4 % 4][0] - 24, decay=0.3)) for k in range(int(n / rate / 0.4) + 1)
     ]
     together = 0.8 * _chords(rate, n) + 0.6 * _drums(rate, n) + _melody(rate, n, low=57, seed=55)
     return _scaled(together + _scaled(_score(rate, n, bass), -22), -18)

@@ -19,6 +19,8 @@ _FLOOR_DB: Final = -70.0
 """Below it lies the rounding of G.711: the first step of µ-law is at -72 dBFS."""
 _KEPT_S: Final = 40.0
 """More than the longest utterance and the longest delay."""
+_LEAST_KNOWN: Final = 0.8
+"""Share of the time that both legs must be known for."""
 
 Levels = NDArray[np.float32]
 """dBFS per hop and band, [n, 7]."""
@@ -29,20 +31,24 @@ class CrosstalkConfig:
     """earliest, latest: the leak's delay behind the voice, in seconds; below zero for clocks that differ a little.
     loss: how much quieter than the voice a leak is at least, in dB; a person on the phone may be 10 dB quieter.
     likeness: mean correlation of the bands' levels from which on it is a copy.
+    faintest: dBFS of the loud moments below which nobody speaks into this phone: another line, a room away. A caller
+        so quiet that his loudest moments lie 35 dB below the usual is still 5 dB above.
     shortest: seconds below which a correlation means nothing and the leg gets the benefit of the doubt.
     """
 
     earliest: float = -0.05
     latest: float = 0.6
     loss: float = 15.0
-    likeness: float = 0.6
+    likeness: float = 0.55
+    faintest: float = -55.0
     shortest: float = 0.2
 
 
 class Trace:
     """The band levels of the last seconds of a leg, each at its place on the leg's clock.
 
-    ``start`` is the first sample's index, ``epoch`` the UTC time of sample 0.
+    ``start`` is the first sample's index, ``epoch`` the UTC time of sample 0. :meth:`feed` and :meth:`skip` belong to
+    one thread; :meth:`between` may be called from any.
     """
 
     def __init__(self, rate: int, *, start: int, epoch: float) -> None:
@@ -55,9 +61,8 @@ class Trace:
         # A full-scale sine's spectrum sums to this power, so that 0 dB is 0 dBFS of a sine.
         self._scale = float(np.square(self._window).sum()) * self._hop / 2
         self._rest = np.zeros(0, np.int16)
-        self._first = start
-        """Sample at which the first kept hop begins."""
-        self._levels: Levels = np.zeros((0, len(self._edges)), np.float32)
+        # The sample at which the first kept hop begins, and the levels from there: replaced together.
+        self._kept: tuple[int, Levels] = (start, np.zeros((0, len(self._edges)), np.float32))
 
     def feed(self, pcm: NDArray[np.int16]) -> None:
         """The next samples, int16 [n]."""
@@ -76,26 +81,27 @@ class Trace:
         """So many samples are lost: they count as silence."""
         most = round(_KEPT_S * self._rate)
         if samples > most:
-            self._first += (samples - most) // self._hop * self._hop
+            first, levels = self._kept
+            self._kept = (first + (samples - most) // self._hop * self._hop, levels)
             samples = most + (samples - most) % self._hop
         self.feed(np.zeros(samples, np.int16))
 
     def between(self, t0: float, t1: float) -> Levels:
         """Levels from UTC time t0 to t1, [round((t1 - t0) / HOP_S), 7]; NaN where nothing is known."""
-        first = round(((t0 - self._epoch) * self._rate - self._first) / self._hop)
+        start, levels = self._kept
+        first = round(((t0 - self._epoch) * self._rate - start) / self._hop)
         count = round((t1 - t0) / HOP_S)
         found = np.full((max(count, 0), len(self._edges)), np.nan, np.float32)
-        low, high = max(first, 0), min(first + count, len(self._levels))
+        low, high = max(first, 0), min(first + count, len(levels))
         if low < high:
-            found[low - first : high - first] = self._levels[low:high]
+            found[low - first : high - first] = levels[low:high]
         return found
 
     def _keep(self, levels: Levels) -> None:
-        self._levels = np.concatenate((self._levels, levels))
-        over = len(self._levels) - round(_KEPT_S / HOP_S)
-        if over > 0:
-            self._levels = self._levels[over:]
-            self._first += over * self._hop
+        first, kept = self._kept
+        kept = np.concatenate((kept, levels))
+        over = max(0, len(kept) - round(_KEPT_S / HOP_S))
+        self._kept = (first + over * self._hop, kept[over:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +120,15 @@ def compare(own: Trace, other: Trace, t0: float, t1: float, config: CrosstalkCon
     """
     config = config or CrosstalkConfig()
     mine = own.between(t0, t1)
-    if t1 - t0 < config.shortest or np.isnan(mine).any():
+    if t1 - t0 < config.shortest:
         return None
     steps = round((config.latest - config.earliest) / HOP_S)
     theirs = other.between(t0 - config.latest, t1 - config.earliest)
     best: Likeness | None = None
     for step in range(min(steps, len(theirs) - len(mine)) + 1):
         part = theirs[step : step + len(mine)]
-        known = ~np.isnan(part[:, 0])
-        if known.mean() < 0.8:
+        known = ~np.isnan(part[:, 0]) & ~np.isnan(mine[:, 0])
+        if known.mean() < _LEAST_KNOWN:
             continue
         correlation = _correlation(mine[known], part[known])
         if best is None or correlation > best.correlation:
@@ -131,10 +137,20 @@ def compare(own: Trace, other: Trace, t0: float, t1: float, config: CrosstalkCon
 
 
 def is_leak(own: Trace, other: Trace, t0: float, t1: float, config: CrosstalkConfig | None = None) -> bool:
-    """Whether ``own`` from UTC time t0 to t1 holds nothing but the voice of ``other``."""
+    """Whether ``own`` from UTC time t0 to t1 holds nothing but the voice of ``other``, or one far from the phone."""
     config = config or CrosstalkConfig()
+    loud = level(own, t0, t1)
+    if loud is not None and loud < config.faintest:
+        return True
     likeness = compare(own, other, t0, t1, config)
     return likeness is not None and likeness.correlation >= config.likeness and likeness.loss >= config.loss
+
+
+def level(own: Trace, t0: float, t1: float) -> float | None:
+    """dBFS of the loud moments (90th percentile) of the leg from UTC time t0 to t1, 200 to 3600 Hz; None: unknown."""
+    mine = own.between(t0, t1)
+    mine = mine[~np.isnan(mine[:, 0])]
+    return float(np.percentile(_total(mine), 90)) if len(mine) else None
 
 
 def _correlation(a: Levels, b: Levels) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from assist.events import Heard, HeardWord, Language, Party
+from assist.transcriber.crosstalk import Trace, is_leak
 from assist.wire import AudioChunk
 from models.asr.types import Recogniser, Stream, Transcript, Urgency
 
@@ -42,6 +43,11 @@ class Leg:
         """Samples that never arrived."""
         self.fed = start
         """Next sample expected."""
+        self.trace = Trace(rate, start=start, epoch=epoch)
+        self.other: Leg | None = None
+        """The other party's leg: what leaks from it is not heard here."""
+        self._shown = -1
+        """The utterance of the last text handed out."""
         self._settled_until = settled_until
         self._recogniser = recogniser
         self._stream: Stream = recogniser.stream(rate, start_sample=start)
@@ -59,10 +65,12 @@ class Leg:
             gap = chunk.start - self.fed
             self.lost += gap
             self._stream.skip(gap)
+            self.trace.skip(gap)
             self.fed = chunk.start
         fresh = pcm[self.fed - chunk.start :] if chunk.start + len(pcm) > self.fed else pcm[:0]
         if len(fresh):
             self._stream.feed(fresh)
+            self.trace.feed(fresh)
             self.fed += len(fresh)
         if chunk.end:
             self.finish()
@@ -119,20 +127,34 @@ class Leg:
         middle = (transcript.t0 + transcript.t1) / 2 * self.rate
         if middle < self._settled_until:
             return
+        text = transcript.text
+        t0, t1 = self.epoch + transcript.t0, self.epoch + transcript.t1
+        if self.other and is_leak(self.trace, self.other.trace, t0, t1):
+            if not transcript.final or self._shown != transcript.utterance:
+                return
+            text = ""  # withdraws what was shown before it was plain
+        self._shown = transcript.utterance
         yield Heard(
             call_id=self.call_id,
-            at=self.epoch + transcript.t1,
+            at=t1,
             party=self.party,
             utterance_id=f"{self.party[0]}{transcript.utterance}",
-            text=transcript.text,
-            stable_chars=transcript.stable_chars,
+            text=text,
+            stable_chars=min(transcript.stable_chars, len(text)),
             final=transcript.final,
-            t0=self.epoch + transcript.t0,
-            t1=self.epoch + transcript.t1,
+            t0=t0,
+            t1=t1,
             language=self.language,
             confidence=transcript.confidence,
             words=tuple(
                 HeardWord(text=w.text, t0=self.epoch + w.t0, t1=self.epoch + w.t1, confidence=w.confidence)
-                for w in transcript.words
+                for w in (transcript.words if text else ())
             ),
         )
+
+
+def introduce(legs: Iterable[Leg]) -> None:
+    """Tell the two legs of a call of each other."""
+    found = list(legs)
+    if len(found) == 2:
+        found[0].other, found[1].other = found[1], found[0]

@@ -18,7 +18,7 @@ import structlog
 from assist.bus import Bus
 from assist.errors import BusError
 from assist.events import Degraded, Heard, Language, Party, TranscriptSettled
-from assist.transcriber.leg import Leg
+from assist.transcriber.leg import Leg, introduce
 from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer
 from models.asr.types import Recogniser, Urgency
 
@@ -153,6 +153,7 @@ class TranscriberService:
             return
         with self._lock:
             call.legs[party] = leg
+            introduce(call.legs.values())
             leg.feed(chunk)
         self._work.set()
 
