@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 APUNTADOR := $(BIN)/apuntador
-PEERS := sip-tester baresip-core espeak-ng
+PEERS := sip-tester baresip-core espeak-ng asterisk-moh-opsound-wav
 
 .PHONY: demo demo-en test lint types contracts check-all models peers bench docs clean help
 
@@ -41,11 +41,11 @@ $(VENV)/.dev: $(VENV)/.installed
 models: $(VENV)/.installed ## fetch the speech models
 	@$(APUNTADOR) models fetch --yes
 
-peers: ## the SIP peers of the interop tests, where this is root with apt
+peers: ## the SIP peers and recordings of the tests, where this is root with apt
 	@missing=""; for p in $(PEERS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "apuntador: installing$$missing for the interop tests"; \
+		echo "apuntador: installing$$missing for the tests"; \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; } >/dev/null \
 		|| echo "apuntador: apt could not install$$missing; the tests that need them are skipped and listed below"; \
 	else \

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from assist.events import Heard, HeardWord, Language, Party
+from assist.transcriber.crosstalk import Trace, is_leak
 from assist.transcriber.tape import Tape
 from assist.wire import AudioChunk
 from models.asr.types import Recogniser, Stream, Transcript, Urgency
@@ -69,6 +70,10 @@ class Leg:
         """Chunks that were no audio of this leg."""
         self.restarts = 0
         """Times the stream was replaced because it stalled or failed."""
+        self.trace = Trace(rate, start=start, epoch=epoch)
+        self.other: Leg | None = None
+        """The other party's leg: what leaks from it is not heard here."""
+        self._shown = -1  # the utterance of the last text handed out
         self._tape = Tape(start, int(KEPT_S * rate))
         self._settled_until = settled_until
         self._recogniser = recogniser
@@ -126,10 +131,14 @@ class Leg:
         """Buffer one chunk; never blocks. False when it can be no audio of this leg, which changes nothing."""
         if self.ended:
             return True
-        if chunk.rate != self.rate or chunk.start - self._tape.end > _LONGEST_GAP_S * self.rate:
+        fed = self._tape.end
+        if chunk.rate != self.rate or chunk.start - fed > _LONGEST_GAP_S * self.rate:
             self.refused += 1
             return False
-        self._tape.add(chunk.start, np.frombuffer(chunk.pcm, "<i2", count=chunk.samples))
+        pcm = np.frombuffer(chunk.pcm, "<i2", count=chunk.samples)
+        self._tape.add(chunk.start, pcm)
+        self.trace.skip(max(0, chunk.start - fed))
+        self.trace.feed(pcm[max(0, fed - chunk.start) :])
         if chunk.end:
             self.finish()
         return True
@@ -302,20 +311,34 @@ class Leg:
         if transcript.final:
             # The same for a stream that is replaced here.
             self._settled_until = max(self._settled_until, min(round(transcript.t1 * self.rate), self._tape.read))
+        text = transcript.text
+        t0, t1 = self.epoch + transcript.t0, self.epoch + transcript.t1
+        if self.other and is_leak(self.trace, self.other.trace, t0, t1):
+            if not transcript.final or self._shown != transcript.utterance:
+                return
+            text = ""  # withdraws what was shown before it was plain
+        self._shown = transcript.utterance
         yield Heard(
             call_id=self.call_id,
-            at=self.epoch + transcript.t1,
+            at=t1,
             party=self.party,
             utterance_id=f"{self.party[0]}{transcript.utterance}",
-            text=transcript.text,
-            stable_chars=transcript.stable_chars,
+            text=text,
+            stable_chars=min(transcript.stable_chars, len(text)),
             final=transcript.final,
-            t0=self.epoch + transcript.t0,
-            t1=self.epoch + transcript.t1,
+            t0=t0,
+            t1=t1,
             language=self.language,
             confidence=transcript.confidence,
             words=tuple(
                 HeardWord(text=w.text, t0=self.epoch + w.t0, t1=self.epoch + w.t1, confidence=w.confidence)
-                for w in transcript.words
+                for w in (transcript.words if text else ())
             ),
         )
+
+
+def introduce(legs: Iterable[Leg]) -> None:
+    """Tell the two legs of a call of each other."""
+    found = list(legs)
+    if len(found) == 2:
+        found[0].other, found[1].other = found[1], found[0]

@@ -22,7 +22,7 @@ from assist.errors import BusError, WireError
 from assist.events import Degraded, DegradedLevel, Event, Heard, Language, Party, TranscriptSettled
 from assist.process import EXIT_RETRY
 from assist.transcriber.admission import Admission, AdmissionConfig
-from assist.transcriber.leg import Leg
+from assist.transcriber.leg import Leg, introduce
 from assist.transcriber.schedule import Level, Schedule, turn
 from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer, ServiceLevel
 from models.asr.types import Recogniser
@@ -253,6 +253,7 @@ class TranscriberService:
             return
         with self._lock:
             call.legs[party] = leg
+            introduce(call.legs.values())
             taken = leg.feed(chunk)
         if not taken and leg.refused == 1:
             log.warning(

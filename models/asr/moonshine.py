@@ -31,8 +31,6 @@ _SHORTEST: Final = 4000  # samples; the encoder's convolutions need about this m
 # Fast counting reaches 12 tokens a second; more than this is a model that talks to itself.
 _TOKENS_PER_SECOND: Final = 13
 _FEWEST_TOKENS: Final = 8
-# Non-speech shows as an end-of-text probability of 0.67 to 1 before the first token, speech as 0.34 at most.
-_NO_SPEECH: Final = 0.5
 # Mean log-probability of a last sentence: on 107 telephone prompts no real one is below -0.4, made-up ones are at -1.4.
 _DOUBTFUL: Final = -0.9
 _SENTENCE_ENDS: Final = (".", "?", "!", "…")
@@ -51,12 +49,13 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Token ids without BOS and EOS, the log-probability of each, and what the decoder looked at for each and for the
-    end: float32 [len(tokens) + 1, frames]."""
+    """Token ids without BOS and EOS, the log-probability of each, what the decoder looked at for each and for the end
+    (float32 [len(tokens) + 1, frames]), and the probability of no token at all."""
 
     tokens: list[int]
     scores: list[float]
     attention: FloatArray
+    no_speech: float
 
 
 @dataclass(slots=True)
@@ -68,6 +67,10 @@ class _Beam:
 
     def grown(self, token: int, score: float, row: FloatArray) -> _Beam:
         return _Beam([*self.tokens, token], [*self.scores, score], [*self.rows, row], self.total + score)
+
+    def cut(self, length: int) -> _Beam:
+        scores = self.scores[:length]
+        return _Beam(self.tokens[:length], scores, self.rows[:length], sum(scores))
 
     @property
     def mean(self) -> float:
@@ -100,8 +103,9 @@ class MoonshineDecoder:
 
         draft: token ids of an earlier hypothesis for the same utterance; the part of it that greedy decoding would
         repeat is taken over in one pass. Quantisation is per tensor, so a draft may change a token in rare cases:
-        decode finals without. beams: 1 decodes greedily; more ignore the draft. No tokens when the model hears no
-        speech.
+        decode finals without. beams: 1 decodes greedily; more ignore the draft. `no_speech` of the answer is the
+        probability of the end of the text before its first token; the text is what the model would say if there were
+        speech, so judge it by that (`models.asr.voice`).
         """
         if audio.size < _SHORTEST:
             audio = np.pad(audio, (0, _SHORTEST - audio.size))
@@ -109,8 +113,8 @@ class MoonshineDecoder:
         states = self._encoder.run(None, {"input_values": audio[None]})[0]
         ids = [_BOS, *draft[: cap - 1]] if beams == 1 else [_BOS]
         log_probs, attention, past = self._prime(states, ids)
-        if log_probs[0, _EOS] > np.log(_NO_SPEECH):
-            return Decoded([], [], attention[:1])
+        no_speech = float(np.exp(log_probs[0, _EOS]))
+        log_probs[0, _EOS] = -np.inf
         # The part of the draft that greedy decoding would repeat.
         best = log_probs.argmax(-1)
         kept = 0
@@ -120,7 +124,8 @@ class MoonshineDecoder:
         tokens = ids[1 : kept + 1]
         scores = [float(log_probs[k, t]) for k, t in enumerate(tokens)]
         start = _Beam(tokens, scores, list(attention[:kept]), float(sum(scores)))
-        return self._search(start, log_probs[kept], attention[kept], past, cap, beams)
+        found, rows = self._search(start, log_probs[kept], attention[kept], past, cap, beams)
+        return Decoded(found.tokens, found.scores, np.stack(rows), no_speech)
 
     def words(self, decoded: Decoded) -> tuple[Hypothesis, tuple[int, ...]]:
         """As text and words, with the tokens as a draft for the next time."""
@@ -128,8 +133,8 @@ class MoonshineDecoder:
         tokens, scores = decoded.tokens[:kept], decoded.scores[:kept]
         words = to_words(self.tokenizer, tokens, scores, decoded.attention[: kept + 1])
         if not words:
-            return Hypothesis((), 0.0), ()
-        return Hypothesis(words, float(np.exp(np.mean(scores)))), tuple(tokens)
+            return Hypothesis((), 0.0, decoded.no_speech), ()
+        return Hypothesis(words, float(np.exp(np.mean(scores))), decoded.no_speech), tuple(tokens)
 
     def _prime(self, states: FloatArray, ids: list[int]) -> tuple[FloatArray, FloatArray, dict[str, FloatArray]]:
         """Log-probabilities [S, V], attention [S, T] and the cache after `ids`, S tokens."""
@@ -149,8 +154,10 @@ class MoonshineDecoder:
 
     def _search(
         self, start: _Beam, row: FloatArray, looked: FloatArray, past: dict[str, FloatArray], cap: int, beams: int
-    ) -> Decoded:
-        """Go on from `start`, whose next token has log-probabilities `row` [V]; `looked` [T] is where to."""
+    ) -> tuple[_Beam, list[FloatArray]]:
+        """Go on from `start`, whose next token has log-probabilities `row` [V]; `looked` [T] is where to.
+
+        Returns the best text, without its end, and what the decoder looked at for each token and for the end."""
         rows, attention = row[None], looked[None]
         live, done = [start], list[_Beam]()
         encoder = {name: value for name, value in past.items() if ".decoder." not in name}
@@ -177,8 +184,8 @@ class MoonshineDecoder:
                     break
             loop = loop_length(grown[0].tokens) if grown else 0
             if loop:
-                tokens = grown[0].tokens[:-loop]
-                return Decoded(tokens, grown[0].scores[: len(tokens)], np.stack(grown[0].rows[: len(tokens) + 1]))
+                kept = len(grown[0].tokens) - loop
+                return grown[0].cut(kept), grown[0].rows[: kept + 1]
             # Enough ends, and none of the live texts is better: they would have to be to win.
             ended = len(done) >= beams and max(b.mean for b in done) >= max(b.mean for b in grown)
             if not grown or ended or len(grown[0].tokens) >= cap:
@@ -190,8 +197,8 @@ class MoonshineDecoder:
             cache = {name: grown_past[name] for name in cache}
         best = max(done or grown, key=lambda beam: beam.mean)
         if best.tokens[-1] == _EOS:
-            return Decoded(best.tokens[:-1], best.scores[:-1], np.stack(best.rows))
-        return Decoded(best.tokens, best.scores, np.stack([*best.rows, best.rows[-1]]))
+            return best.cut(len(best.tokens) - 1), best.rows
+        return best, [*best.rows, best.rows[-1]]
 
 
 @dataclass(slots=True)
@@ -244,7 +251,7 @@ class MoonshineLeg:
         words = tuple(replace(w, t0=w.t0 + window.start, t1=w.t1 + window.start) for w in heard.words)
         before = window.before
         window.heard(words, draft, audio.size / _RATE)
-        return Hypothesis((*before, *words), heard.confidence)
+        return Hypothesis((*before, *words), heard.confidence, heard.no_speech)
 
     def finish(self, audio: FloatArray) -> Hypothesis:
         # The utterance most often ends where the speaker paused, and then its text is known.

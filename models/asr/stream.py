@@ -20,6 +20,7 @@ from models.asr.agreement import ShowConfig, ShownText
 from models.asr.endpoint import Closed, EndpointConfig, Endpointer, Event, Opened, Paused, Resumed, Span
 from models.asr.framer import End, Frame, Framer, Gap
 from models.asr.types import Transcript, Urgency, Word
+from models.asr.voice import most_doubt
 
 _MODEL_RATE: Final = 16000
 _LISTEN_FRAMES: Final = 64  # about 2 s of audio and 15 ms of CPU: a replayed backlog does not starve other legs
@@ -27,10 +28,14 @@ _LISTEN_FRAMES: Final = 64  # about 2 s of audio and 15 ms of CPU: a replayed ba
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What a decoder heard in a piece of audio: words, in seconds from its start, and confidence 0..1 of the whole."""
+    """What a decoder heard in a piece of audio: words, in seconds from its start, and confidence 0..1 of the whole.
+
+    no_speech: the decoder's probability, 0..1, that the audio holds no speech at all.
+    """
 
     words: tuple[Word, ...]
     confidence: float
+    no_speech: float = 0.0
 
     @property
     def text(self) -> str:
@@ -91,6 +96,7 @@ class _Closed:
     span: Span
     utterance: _Utterance
     audio: NDArray[np.float32]
+    doubt: float  # its words count up to this probability of no speech
 
 
 class VadStream:
@@ -115,6 +121,7 @@ class VadStream:
         self._endpointer = Endpointer(self._config.endpoint, first_frame=start_sample // self._size)
         self._audio: deque[NDArray[np.int16]] = deque()
         self._audio_first = start_sample // self._size
+        self._probabilities: deque[float] = deque()  # of speech, one for each frame of `_audio`
         self._utterance: _Utterance | None = None
         self._closed: deque[_Closed] = deque()
 
@@ -164,13 +171,15 @@ class VadStream:
                     pcm = samples.astype(np.float32) / 32768.0
                     level = float(np.sqrt(np.dot(pcm, pcm) / self._size))
                     self._audio.append(samples)
-                    events = self._endpointer.push(self._vad.probability(pcm), level)
+                    self._probabilities.append(self._vad.probability(pcm))
+                    events = self._endpointer.push(self._probabilities[-1], level)
                 case Gap(index=index):
                     events = self._endpointer.flush()
                     published += self._take(events)
                     self._endpointer.jump(index)
                     self._vad.reset()
                     self._audio.clear()
+                    self._probabilities.clear()
                     self._audio_first = index
                     events = []
                 case End():
@@ -196,12 +205,12 @@ class VadStream:
                     if utterance.ahead and utterance.ahead[0] == span:
                         published += self._publish_final(span, utterance, utterance.ahead[1])
                     else:
-                        self._closed.append(_Closed(span, utterance, self._cut(span)))
+                        self._closed.append(_Closed(span, utterance, self._cut(span), self._doubt(span, whole=True)))
         return published
 
     def _decode_final(self) -> list[Transcript]:
         closed = self._closed[0]
-        hypothesis = self._decoder.finish(closed.audio)
+        hypothesis = _believed(self._decoder.finish(closed.audio), closed.doubt)
         self._closed.popleft()  # only now, so that `done` never runs ahead of a decode that fails
         return self._publish_final(closed.span, closed.utterance, hypothesis)
 
@@ -213,14 +222,17 @@ class VadStream:
         return [self._transcript(span, text, len(text), hypothesis.confidence, self._on_clock(words, span))]
 
     def _decode_ahead(self, utterance: _Utterance, span: Span) -> list[Transcript]:
-        hypothesis = self._decoder.hear(self._cut(span), paused=True)
+        hypothesis = self._hear(span, paused=True)
         utterance.due, utterance.ahead = None, (span, hypothesis)
         return self._show(utterance, span, hypothesis, paused=True)
 
     def _decode_partial(self, utterance: _Utterance) -> list[Transcript]:
         span = self._endpointer.current
         assert span is not None
-        return self._show(utterance, span, self._decoder.hear(self._cut(span), paused=False), paused=False)
+        return self._show(utterance, span, self._hear(span, paused=False), paused=False)
+
+    def _hear(self, span: Span, *, paused: bool) -> Hypothesis:
+        return _believed(self._decoder.hear(self._cut(span), paused=paused), self._doubt(span, whole=paused))
 
     def _show(self, utterance: _Utterance, span: Span, hypothesis: Hypothesis, *, paused: bool) -> list[Transcript]:
         utterance.heard_to = span.end
@@ -274,8 +286,18 @@ class VadStream:
         resampled: NDArray[np.float32] = soxr.resample(audio, self.sample_rate, _MODEL_RATE)
         return resampled
 
+    def _doubt(self, span: Span, *, whole: bool) -> float:
+        first = self._audio_first
+        speech = islice(self._probabilities, span.speech_begin - first, span.speech_end - first)
+        return most_doubt(list(speech), whole=whole)
+
     def _forget(self) -> None:
         """Drop audio that no utterance can need any more."""
         while self._audio and self._audio_first < self._endpointer.needed:
             self._audio.popleft()
+            self._probabilities.popleft()
             self._audio_first += 1
+
+
+def _believed(hypothesis: Hypothesis, doubt: float) -> Hypothesis:
+    return hypothesis if hypothesis.no_speech <= doubt else Hypothesis((), 0.0, hypothesis.no_speech)

@@ -3,12 +3,13 @@
 import itertools
 import threading
 import time
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.fork import FRAME_BYTES, FRAME_SAMPLES, SILENCE, Chunker, Kept, Piece, Ring
+from gateway.fork import FRAME_BYTES, FRAME_S, FRAME_SAMPLES, SILENCE, Chunker, Kept, Piece, Ring
 
 
 def frame(number: int) -> bytes:
@@ -47,6 +48,53 @@ def test_one_writer_and_one_reader_lose_nothing_uncounted() -> None:
     numbers += [number for number, _ in ring.take()]
     assert numbers == sorted(set(numbers))
     assert len(numbers) + ring.dropped == count
+
+
+class MediaClock:
+    """Ticks a ring as pjsua2's clock thread does: makes up for delays of up to half a second, forgets longer ones."""
+
+    def __init__(self) -> None:
+        self.now = 5000.0
+        self.ring = Ring(10**6, clock=lambda: self.now)
+        self.due = self.now
+        self.true_times: list[float] = []
+
+    def tick(self, stalled: float = 0.0, uneven: float = 0.0) -> None:
+        self.now = max(self.now, self.due) + stalled
+        if self.now - self.due > 0.5:
+            self.due = self.now
+        at, self.now = self.now, max(self.now, self.due + uneven)
+        self.true_times.append(self.due)
+        self.ring.put(SILENCE)
+        self.now = max(at, self.now)
+        self.due += FRAME_S
+
+    def errors(self) -> list[float]:
+        """How far each frame's number is from when it was due, in seconds."""
+        begin = self.true_times[0]
+        taken = self.ring.take()
+        return [number * FRAME_S - (true - begin) for (number, _), true in zip(taken, self.true_times, strict=True)]
+
+
+@given(stalls=st.dictionaries(st.integers(1, 359_000), st.floats(0.02, 8.0), max_size=12), seed=st.integers(0, 99))
+@settings(max_examples=3, deadline=None)
+def test_frames_keep_their_time_for_two_hours_whatever_the_clock_leaves_out(
+    stalls: dict[int, float], seed: int
+) -> None:
+    clock, random = MediaClock(), Random(seed)
+    for number in range(360_000):  # two hours
+        clock.tick(stalls.get(number, 0.0), random.uniform(0, 0.012))
+    errors = clock.errors()
+    settling = {n + k for n in stalls for k in range(60)}
+    assert max(abs(e) for n, e in enumerate(errors) if n not in settling) < 0.08
+
+
+def test_without_stalls_no_frame_is_moved() -> None:
+    clock, random = MediaClock(), Random(4)
+    for number in range(50_000):
+        clock.tick(0.45 if number % 70 == 50 else 0.0, random.uniform(0, 0.019))
+    assert [number for number, _ in clock.ring.take()] == list(range(50_000))
+    assert clock.ring.dropped == 0
 
 
 @given(
