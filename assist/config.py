@@ -103,6 +103,12 @@ class Asr(_Section):
     """Calls a transcriber takes before it declines."""
     partial_ms: int = Field(default=320, ge=100, le=2000)
     """Milliseconds of new speech between partials."""
+    vocabulary: tuple[Path, ...] = ()
+    """Files with the company's own words, one term per line (docs/text.md); near misses in finals are corrected."""
+    spanish_numbers: Literal["1.234,5", "1,234.5"] = "1.234,5"
+    """Separators in Spanish text: 1,234.5 in Mexico, Central America, Peru and the Caribbean."""
+    english_numbers: Literal["1,234.5", "1.234,5"] = "1,234.5"
+    """Separators in English text."""
     max_lag_s: float = Field(default=5.0, ge=1, le=60)
     """Seconds of audio a transcriber may lag before it skips ahead and says so."""
 

@@ -5,7 +5,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from assist.decide.language import LanguageData
-from assist.decide.numbers import find_numbers
+from assist.text.numbers import find_numbers
 from assist.decide.text import normalise
 from assist.events import Language
 

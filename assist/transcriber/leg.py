@@ -1,10 +1,11 @@
 """One leg of one call: audio chunks in, ``Heard`` events out, on the leg's media clock."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from assist.events import Heard, HeardWord, Language, Party
+from assist.text.polish import Polished, Polisher
 from assist.wire import AudioChunk
 from models.asr.types import Recogniser, Stream, Transcript, Urgency
 
@@ -14,7 +15,8 @@ class Leg:
 
     ``start`` is the first sample to recognise, ``epoch`` the UTC time of sample 0. Chunks that were already fed are
     cut, missing ones move the clock on: times stay true whatever was lost. Utterances that end before
-    ``settled_until`` (a sample) are already in the case and are not published again.
+    ``settled_until`` (a sample) are already in the case and are not published again. ``polishers`` write the finals
+    of their language for people; partials stay as recognised.
 
     :meth:`feed` and :meth:`finish` may come from another thread than :meth:`urgency` and :meth:`step`; the rest is
     plain data that any thread may read.
@@ -31,6 +33,7 @@ class Leg:
         start: int,
         epoch: float,
         settled_until: int = 0,
+        polishers: Mapping[Language, Polisher] | None = None,
     ) -> None:
         self.call_id = call_id
         self.party = party
@@ -44,6 +47,7 @@ class Leg:
         """Next sample expected."""
         self._settled_until = settled_until
         self._recogniser = recogniser
+        self._polishers = polishers or {}
         self._stream: Stream = recogniser.stream(rate, start_sample=start)
         self._unstored: list[int] = []
         self._stream_done = start
@@ -119,13 +123,15 @@ class Leg:
         middle = (transcript.t0 + transcript.t1) / 2 * self.rate
         if middle < self._settled_until:
             return
+        polisher = self._polishers.get(self.language) if transcript.final else None
+        written = polisher.polish(transcript.text) if polisher is not None else Polished(transcript.text)
         yield Heard(
             call_id=self.call_id,
             at=self.epoch + transcript.t1,
             party=self.party,
             utterance_id=f"{self.party[0]}{transcript.utterance}",
-            text=transcript.text,
-            stable_chars=transcript.stable_chars,
+            text=written.text,
+            stable_chars=len(written.text) if transcript.final else transcript.stable_chars,
             final=transcript.final,
             t0=self.epoch + transcript.t0,
             t1=self.epoch + transcript.t1,
@@ -135,4 +141,6 @@ class Leg:
                 HeardWord(text=w.text, t0=self.epoch + w.t0, t1=self.epoch + w.t1, confidence=w.confidence)
                 for w in transcript.words
             ),
+            spoken=transcript.text if written.text != transcript.text else "",
+            changes=written.changes,
         )

@@ -18,6 +18,7 @@ import structlog
 from assist.bus import Bus
 from assist.errors import BusError
 from assist.events import Degraded, Heard, Language, Party, TranscriptSettled
+from assist.text.polish import Polisher
 from assist.transcriber.leg import Leg
 from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer
 from models.asr.types import Recogniser, Urgency
@@ -47,13 +48,21 @@ class _Call:
 
 
 class TranscriberService:
-    """One process's share of the calls. ``recognisers`` maps a language to its loaded recogniser."""
+    """One process's share of the calls. ``recognisers`` maps a language to its recogniser, ``polishers`` to its writer."""
 
-    def __init__(self, bus: Bus, recognisers: Mapping[Language, Recogniser], *, calls: int) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        recognisers: Mapping[Language, Recogniser],
+        *,
+        calls: int,
+        polishers: Mapping[Language, Polisher] | None = None,
+    ) -> None:
         self.worker_id = f"t{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._bus = bus
         self._recognisers = dict(recognisers)
         self._limit = calls
+        self._polishers = polishers
         self._calls: dict[str, _Call] = {}
         self._lock = threading.Lock()
         self._work = threading.Event()
@@ -106,6 +115,7 @@ class TranscriberService:
                 start=claim.resume.get(party, 0),
                 epoch=epoch,
                 settled_until=settled.get(party, 0),
+                polishers=self._polishers,
             )
             for party, epoch in claim.epoch.items()
         }

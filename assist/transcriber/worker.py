@@ -12,6 +12,7 @@ from assist.bus import Bus, BusAddress
 from assist.config import Settings
 from assist.errors import AssistError
 from assist.events import Language
+from assist.transcriber.polishing import load_polishers
 from assist.transcriber.service import TranscriberService
 from models.asr.registry import open_recogniser
 from models.asr.types import Recogniser
@@ -40,10 +41,11 @@ def load_recognisers(settings: Settings) -> dict[Language, Recogniser]:
 async def serve(settings: Settings, index: int) -> None:
     """Run until SIGTERM or SIGINT."""
     stop = process.stop_requested()
+    polishers = load_polishers(settings)
     bus = Bus(BusAddress.of(settings), name=f"transcriber.{index}")
     await bus.start()
     recognisers = await asyncio.to_thread(load_recognisers, settings)
-    service = TranscriberService(bus, recognisers, calls=settings.asr.calls_per_worker)
+    service = TranscriberService(bus, recognisers, calls=settings.asr.calls_per_worker, polishers=polishers)
     await bus.ready(60)
     await service.start()
     notify.ready(", ".join(f"{language}: {recogniser.name}" for language, recogniser in recognisers.items()))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from assist.decide.due import due, written
 from assist.decide.language import language_data
-from assist.decide.numbers import find_numbers
+from assist.text.numbers import find_numbers
 from assist.events import Language
 from tests.unit.decide.calls import T0
 
