@@ -109,8 +109,11 @@ def _mark(fact: FactHeard) -> str:
 
 
 def _same(old: FactHeard, new: FactHeard) -> bool:
-    return bool(old.text) and old.value == new.value and MASK not in old.value and (
-        old.kind == new.kind or {old.kind, new.kind} <= {"order", "number", "phone", "code"}
+    return (
+        bool(old.text)
+        and old.value == new.value
+        and MASK not in old.value
+        and (old.kind == new.kind or {old.kind, new.kind} <= {"order", "number", "phone", "code"})
     )
 
 
@@ -214,9 +217,7 @@ def _fact(
     )
 
 
-def _strings(
-    saying: _Saying, said: Sequence[_Saying], chain: _Chain | None, kit: Kit
-) -> Iterator[tuple[_Chain, bool]]:
+def _strings(saying: _Saying, said: Sequence[_Saying], chain: _Chain | None, kit: Kit) -> Iterator[tuple[_Chain, bool]]:
     """The strings of digits of a line: chains that grow or begin, and whether the line ends with them."""
     whole = [entity for entity in saying.entities if entity.kind not in ("digits", "number")]
     end = 0
@@ -270,7 +271,7 @@ def _grow(chain: _Chain, pieces: list[str], *, corrects: bool) -> None:
             chain.pieces[best] = digits
     elif _telling(whole) and digits.startswith(whole):
         chain.pieces = pieces  # from the beginning once more
-    elif _telling(digits) and chain.pieces[-1] == digits:
+    elif _telling(digits) and chain.pieces[-1:] == [digits]:
         pass  # said again
     elif len(whole) + len(digits) <= _MOST:
         chain.pieces += pieces

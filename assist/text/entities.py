@@ -23,6 +23,7 @@ _SIGNED: Final = re.compile(r"(?<!\w)(US\$|S/ ?|Q)([0-9]+(?:[.,][0-9]+)*)(?!\w)"
 _CODE: Final = re.compile(r"(?<![\w-])[A-Z]{1,4}-?[0-9]{2,}[A-Z0-9]*(?![\w-])")
 _LEAST_DIGITS: Final = 3
 _LONGEST_LIST: Final = 3
+_DECIMALS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +146,9 @@ def _measure(line: Line, index: int) -> tuple[int, Found] | None:
     if number is None or not writable(number.value):
         return None
     first, after, amount, places = index, number.last, number.value, None
-    if line.plain(after) in ("coma", "punto", "point") and (rest := line.numbers.get(after + 1)) is not None:
-        if rest.digits.isdigit() and not rest.symbol and rest.last - rest.first <= 3 and len(rest.digits) <= 4:
-            amount, places, after = float(f"{number.value:.0f}.{rest.digits}"), len(rest.digits), rest.last
+    rest = line.numbers.get(after + 1) if line.plain(after) in ("coma", "punto", "point") else None
+    if rest is not None and rest.digits.isdigit() and not rest.symbol and len(rest.digits) <= _DECIMALS:
+        amount, places, after = float(f"{number.value:.0f}.{rest.digits}"), len(rest.digits), rest.last
     if line.language == "en" and line.plain(index) in SCALES["en"] and line.plain(index - 1) == "a":
         first -= 1  # "a hundred dollars"
     return _money(line, first, number, after, amount) or _percent_or_unit(line, first, number, after, amount, places)
@@ -256,9 +257,7 @@ def _dialled(line: Line, part: list[Number]) -> bool:
     paused = all(number.pause for number in part[1:])
     if (paused or len(values) == _LONGEST_LIST) and values == [float(n + 1) for n in range(len(values))]:
         return False
-    return not (
-        paused and len(part) <= _LONGEST_LIST and all(value >= 10 and value % 5 == 0 for value in values)
-    )
+    return not (paused and len(part) <= _LONGEST_LIST and all(value >= 10 and value % 5 == 0 for value in values))
 
 
 def _repeated(line: Line, number: Number) -> bool:

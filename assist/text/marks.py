@@ -6,7 +6,7 @@ from typing import Final, Protocol, TypeAlias
 
 from assist.events import Language, TextChangeKind
 from assist.text.numbers import Token, tokens
-from assist.text.words import ABBREVIATIONS, MONTHS, WEEKDAYS
+from assist.text.words import ABBREVIATIONS, MONTHS, WEEKDAYS, words_of
 
 Mark: TypeAlias = tuple[TextChangeKind, int, int, str]
 """Kind, start, end, text."""
@@ -16,48 +16,43 @@ class Span(Protocol):
     """An edit that is already decided."""
 
     @property
-    def start(self) -> int: ...  # noqa: D102
+    def start(self) -> int: ...
     @property
-    def end(self) -> int: ...  # noqa: D102
+    def end(self) -> int: ...
     @property
-    def text(self) -> str: ...  # noqa: D102
+    def text(self) -> str: ...
 
 
 _END: Final = re.compile(r"[\w)\]}\"»”%$€£°]\s*$")
 _OPEN_END: Final[dict[Language, frozenset[str]]] = {
-    "es": frozenset(
-        "y e o u ni que pero porque de del a al en con por para sin sobre como si el la los las un una mi su sus es son "
-        "me le lo se este esta ese esa cuando donde entonces muy no".split()
-    )
-    - {"si", "no", "entonces", "la", "lo", "esta", "ese", "esa", "este", "como"},
-    "en": frozenset(
-        "and or but because of to in on at for with from the a an my your his her our their is are was were if as "
-        "that's it's i so very".split()
-    )
-    - {"so", "in", "on", "is", "are", "was", "were", "for", "with", "to", "of", "at", "from", "her", "as", "that's"},
+    "es": words_of(
+        "y e o u ni que pero porque de del a al en con por para sin sobre el los las un una mi su sus es son me le se "
+        "esa cuando donde muy"
+    ),
+    "en": words_of("and or but because the a an my your his our their if it's i very"),
 }
 """A line that ends so was cut in the middle."""
 
-_ES_ASK: Final = frozenset("cual cuales cuando cuanto cuanta cuantos cuantas donde adonde quien quienes como".split())
-_ES_THEN: Final = frozenset(
-    "es son esta estan seria fue era puedo puede podemos debo hago hacer pago paso paso me se le lo tengo tiene sabe se "
+_ES_ASK: Final = words_of("cual cuales cuando cuanto cuanta cuantos cuantas donde adonde quien quienes como")
+_ES_THEN: Final = words_of(
+    "es son esta estan seria fue era puedo puede podemos debo hago hacer pago paso me se le lo tengo tiene sabe "
     "significa necesito sigue va van queda cuesta vale llega funciona vence sale hay numero numeros dia dias hora plan "
-    "documento documentos tipo datos".split()
+    "documento documentos tipo datos"
 )
-_ES_BEFORE: Final = frozenset("en a de por para con desde hasta".split())
-_ES_LEAD: Final = frozenset("y pero entonces hola bueno".split())
+_ES_BEFORE: Final = words_of("en a de por para con desde hasta")
+_ES_LEAD: Final = words_of("y pero entonces hola bueno")
 _ES_OPENERS: Final = (
     ("me", "puede"), ("me", "podria"), ("me", "confirma"), ("me", "regala"), ("me", "escucha"), ("podria",),
     ("le", "puedo"), ("se", "puede"), ("tiene", "con", "que"), ("hay", "algo", "mas"),
 )  # fmt: skip
-_EN_ASK: Final = frozenset("who what when where why how which".split())
-_EN_AUX: Final = frozenset(
+_EN_ASK: Final = words_of("who what when where why how which")
+_EN_AUX: Final = words_of(
     "is are was were do does did can could will would should have has may am isn't aren't don't doesn't didn't can't "
-    "won't".split()
+    "won't"
 )
-_EN_THEN: Final = _EN_AUX | frozenset("about much many long often far time day kind number plan".split())
-_EN_SUBJECT: Final = frozenset("i you he she it we they there this that the my your anyone".split())
-_EN_LEAD: Final = frozenset("and but so okay ok well hi hello".split())
+_EN_THEN: Final = _EN_AUX | words_of("about much many long often far time day kind number plan")
+_EN_SUBJECT: Final = words_of("i you he she it we they there this that the my your anyone")
+_EN_LEAD: Final = words_of("and but so okay ok well hi hello")
 
 
 def mark_edits(raw: str, edits: Sequence[Span], language: Language, *, fragment: bool) -> Iterator[Mark]:

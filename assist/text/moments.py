@@ -146,10 +146,10 @@ def _spanish_time(tokens: Sequence[Token], index: int, numbers: Mapping[int, Num
         if said > 0:
             told, at = True, behind + (_plain(tokens, behind) == "minutos")
             hour, minute = (hour - 1 or 12, 60 - said) if link == "menos" else (hour, said)
-    elif (said := _minutes(tokens, at, numbers))[0] >= 10 and link not in ("media", "cuarto"):
-        following = numbers.get(at)
-        if following is not None and not following.pause:
-            told, (minute, at) = True, said
+    elif (following := numbers.get(at)) is not None and not following.pause:
+        said, behind = _minutes(tokens, at, numbers)
+        if said >= 10:
+            told, minute, at = True, said, behind
     if not told and (_plain(tokens, at), _plain(tokens, at + 1)) == ("en", "punto"):
         told, at = True, at + 2
     half, at = _spanish_half(tokens, at)

@@ -154,9 +154,7 @@ def _is_number(pieces: Sequence[Token], index: int, language: Language) -> bool:
     token = pieces[index]
     if token.numeral or token.plain in NUMBERS[language] or token.plain in SCALES[language]:
         return True
-    return (
-        token.plain in REPEATS[language] and index + 1 < len(pieces) and digit(pieces[index + 1], language) != ""
-    )
+    return token.plain in REPEATS[language] and index + 1 < len(pieces) and digit(pieces[index + 1], language) != ""
 
 
 def _run_end(pieces: Sequence[Token], index: int, language: Language) -> int:

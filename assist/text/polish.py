@@ -64,7 +64,10 @@ class Polisher:
         entities = find_entities(raw, self.style) if numbers else []
         kept: list[Edit] = []
         for entity in entities:
-            edit = Edit(entity.kind, entity.start, entity.end, entity.text, entity.value)
+            end = entity.end
+            if entity.text.endswith(".") and raw[end : end + 1] == "." and raw[end + 1 : end + 2].strip() == "":
+                end += 1  # the full stop of "p. m." also ends the sentence
+            edit = Edit(entity.kind, entity.start, end, entity.text, entity.value)
             if entity.kind == "email":
                 edits = [name for name in edits if not _overlap(name, edit)]
             if not any(_overlap(name, edit) for name in edits):

@@ -5,17 +5,17 @@ from typing import Final
 
 from assist.events import Language
 from assist.text.numbers import Number, Token, plain
-from assist.text.words import LETTERS, SPELLING, WEAK_LETTERS
+from assist.text.words import LETTERS, SPELLING, WEAK_LETTERS, words_of
 
 _AT: Final = ("arroba", "at", "@")
 _LINKS: Final = {
     **{"punto": ".", "dot": ".", ".": ".", "guion": "-", "dash": "-", "hyphen": "-", "-": "-"},
     **{"underscore": "_", "_": "_"},
 }
-_ENDINGS: Final = frozenset(
-    "com net org info edu gov gob io co es mx ar pe cl ec gt bo cr hn py ve uy pa do sv ni us uk ca biz".split()
+_ENDINGS: Final = words_of(
+    "com net org info edu gov gob io co es mx ar pe cl ec gt bo cr hn py ve uy pa do sv ni us uk ca biz"
 )
-_NO_NAMES: Final = frozenset("es is mi my correo email mail con y and the el a to".split())
+_NO_NAMES: Final = words_of("es is mi my correo email mail con y and the el a to")
 _LEAST: Final = 3
 _MOST_LETTERS: Final = 8
 
@@ -81,10 +81,10 @@ def code_at(
         letter, behind, sure = _letter(text, tokens, at, language)
         if not letter:
             # "A-B-4-5", "A, B, 4": marks between the signs.
-            if code and tokens[at].plain in (",", "-") and at + 1 < len(tokens):
-                if at + 1 in numbers or _letter(text, tokens, at + 1, language)[0]:
-                    at += 1
-                    continue
+            mark = code and tokens[at].plain in (",", "-") and at + 1 < len(tokens)
+            if mark and (at + 1 in numbers or _letter(text, tokens, at + 1, language)[0]):
+                at += 1
+                continue
             break
         code += letter
         letters += 1
@@ -134,6 +134,4 @@ def _name(tokens: Sequence[Token], index: int) -> str:
 def _spells(tokens: Sequence[Token], index: int, language: Language) -> bool:
     """Whether the first letter is explained by a word: letters alone are a code only then."""
     behind = index + 1
-    return any(
-        tuple(t.plain for t in tokens[behind : behind + len(words)]) == words for words in SPELLING[language]
-    )
+    return any(tuple(t.plain for t in tokens[behind : behind + len(words)]) == words for words in SPELLING[language])

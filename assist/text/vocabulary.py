@@ -25,6 +25,7 @@ from assist.events import Language
 from assist.text.common import common_words
 from assist.text.numbers import Token, tokens
 from assist.text.phonetic import phonetic
+from assist.text.words import words_of
 
 MAX_TERMS: Final = 2000
 _MAX_WORDS: Final = 6
@@ -34,7 +35,13 @@ _SURE_LETTERS: Final = 7
 _FLOOR: Final = 85.0
 _KEY_FLOOR: Final = 84.0
 _SOUNDS_ALIKE_FLOOR: Final = 66.0
-_ENDING: Final = 3
+_ENDINGS: Final[dict[Language, frozenset[str]]] = {
+    "es": words_of(
+        "s es r n ron mos do da dos das ndo o a e os as an en on aron amos ar er ir ado ada ando iendo aba ara are aria era "
+        "ita ito mente ba ban ra ria re te ste ion iones al ales ero era"
+    ),
+    "en": words_of("s es d ed r er ing ly ion ions e y ies al ers or ors"),
+}
 _ANCHOR: Final = 3
 
 
@@ -117,9 +124,7 @@ class Vocabulary:
             return None
         key = phonetic(joined, self.language)
         best: tuple[float, Term] | None = None
-        for _, score, place in process.extract(
-            key, self._keys, scorer=fuzz.ratio, score_cutoff=_KEY_FLOOR, limit=3
-        ):
+        for _, score, place in process.extract(key, self._keys, scorer=fuzz.ratio, score_cutoff=_KEY_FLOOR, limit=3):
             term = self.terms[place]
             alike = fuzz.ratio(joined, self._joined[place])
             if self._means(words, joined, key, term, place, alike) and (best is None or score + alike > best[0]):
@@ -143,12 +148,13 @@ class Vocabulary:
         if anchored:
             missed = [word for word in term.words if word not in words]
             return len(other) == len(missed) and all(
-                _alike(heard, right, self.language) for heard, right in zip(other, missed, strict=True)
+                _alike(heard, right, self.language) and not _inflected(heard, right, self.language)
+                for heard, right in zip(other, missed, strict=True)
             )
         if len(joined) < _SURE_LETTERS or alike < _FLOOR:
             return False
         # "conectar" is not a misheard "Conecta": words of one stem differ in their ending.
-        return not _inflected(joined, wanted)
+        return not _inflected(joined, wanted, self.language)
 
 
 def _bare(word: str) -> str:
@@ -160,18 +166,20 @@ def _digits(text: str) -> str:
 
 
 def _alike(heard: str, right: str, language: Language) -> bool:
-    return fuzz.ratio(heard, right) >= _SOUNDS_ALIKE_FLOOR and fuzz.ratio(
-        phonetic(heard, language), phonetic(right, language)
-    ) >= _SOUNDS_ALIKE_FLOOR
+    return (
+        fuzz.ratio(heard, right) >= _SOUNDS_ALIKE_FLOOR
+        and fuzz.ratio(phonetic(heard, language), phonetic(right, language)) >= _SOUNDS_ALIKE_FLOOR
+    )
 
 
-def _inflected(one: str, two: str) -> bool:
+def _inflected(heard: str, right: str, language: Language) -> bool:
+    """Whether the two are forms of one word: a common stem and endings of the language's grammar."""
     same = 0
-    for first, second in zip(one, two, strict=False):
+    for first, second in zip(heard, right, strict=False):
         if first != second:
             break
         same += 1
-    return max(len(one), len(two)) - same <= _ENDING
+    return same >= _ANCHOR and heard[same:] in _ENDINGS[language] and right[same:] in _ENDINGS[language] | {""}
 
 
 # --- the file --------------------------------------------------------------------------------------------------
@@ -276,5 +284,3 @@ def _vocabularies(entries: Sequence[_Entry]) -> dict[Language, Vocabulary]:
 def _shown(text: str) -> str:
     short = " ".join(text.split())
     return repr(short if len(short) <= 40 else f"{short[:40]}…")
-
-

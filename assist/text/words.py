@@ -5,6 +5,11 @@ from typing import Final
 from assist.events import Language
 
 
+def words_of(text: str) -> frozenset[str]:
+    """The words of a list written as one string."""
+    return frozenset(text.split())
+
+
 def _count(words: str, first: int = 0, step: int = 1) -> dict[str, int]:
     return {word: first + step * place for place, word in enumerate(words.split())}
 
@@ -92,18 +97,18 @@ CENTS: Final[dict[Language, frozenset[str]]] = {
     "en": frozenset({"cent", "cents", "pence"}),
 }
 UNITS: Final[dict[Language, frozenset[str]]] = {
-    "es": frozenset(
+    "es": words_of(
         "mega megas giga gigas gigabytes megabytes gb mb mbps kilo kilos kilogramos gramos kg km kilometros metros "
-        "centimetros milimetros litros grados vatios watts voltios amperios pulgadas".split()
+        "centimetros milimetros litros grados vatios watts voltios amperios pulgadas"
     ),
-    "en": frozenset(
+    "en": words_of(
         "mega megs gig gigs gigabytes megabytes gb mb mbps kilos kilograms grams kg km kilometers kilometres meters "
-        "metres miles inches feet liters litres degrees watts volts amps ounces".split()
+        "metres miles inches feet liters litres degrees watts volts amps ounces"
     ),
 }
 COUNTED: Final[dict[Language, frozenset[str]]] = {
-    "es": frozenset("dia dias hora horas minuto minutos segundos semanas mes meses ano anos veces personas".split()),
-    "en": frozenset("day days hour hours minute minutes seconds weeks month months year years times people".split()),
+    "es": words_of("dia dias hora horas minuto minutos segundos semanas mes meses ano anos veces personas"),
+    "en": words_of("day days hour hours minute minutes seconds weeks month months year years times people"),
 }
 """After these a list of numbers counts something and is no number to dial."""
 
@@ -112,14 +117,15 @@ MARKS: Final = {"am": "a. m.", "pm": "p. m."}
 
 LETTERS: Final[dict[Language, dict[str, str]]] = {
     "es": {
-        **dict(be="B", ce="C", de="D", efe="F", ge="G", hache="H", jota="J", ka="K", ele="L", eme="M", ene="N"),
-        **dict(pe="P", cu="Q", erre="R", ese="S", te="T", uve="V", ve="V", equis="X", ye="Y", zeta="Z", doblev="W"),
+        **{"be": "B", "ce": "C", "de": "D", "efe": "F", "ge": "G", "hache": "H", "jota": "J", "ka": "K", "ele": "L"},
+        **{"eme": "M", "ene": "N", "pe": "P", "cu": "Q", "erre": "R", "ese": "S", "te": "T", "uve": "V", "ve": "V"},
+        **{"equis": "X", "ye": "Y", "zeta": "Z"},
     },
     "en": {},
 }
 WEAK_LETTERS: Final[dict[Language, frozenset[str]]] = {
-    "es": frozenset("a e i o u y de te ese ve ele cu".split()),
-    "en": frozenset("a i o".split()),
+    "es": words_of("a e i o u y de te ese ve ele cu"),
+    "en": words_of("a i o"),
 }
 """Letters (by symbol or name) that are also words: they count beside one that is not."""
 SPELLING: Final[dict[Language, tuple[tuple[str, ...], ...]]] = {
@@ -128,5 +134,5 @@ SPELLING: Final[dict[Language, tuple[tuple[str, ...], ...]]] = {
 }
 """Between a letter and the word that makes it clear: "be de burro", "B as in boy"."""
 
-WEEKDAYS: Final = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
-ABBREVIATIONS: Final = frozenset("sr sra srta dr dra mr mrs ms st etc ud uds no num tel ext av vs p m a".split())
+WEEKDAYS: Final = words_of("monday tuesday wednesday thursday friday saturday sunday")
+ABBREVIATIONS: Final = words_of("sr sra srta dr dra mr mrs ms st etc ud uds no num tel ext av vs p m a")

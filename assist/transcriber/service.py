@@ -48,7 +48,7 @@ class _Call:
 
 
 class TranscriberService:
-    """One process's share of the calls. ``recognisers`` maps a language to its recogniser, ``polishers`` to its writer."""
+    """One process's share of the calls. ``recognisers`` and ``polishers`` map a language to its own."""
 
     def __init__(
         self,
