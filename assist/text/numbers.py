@@ -131,7 +131,8 @@ def find_numbers(text: str, language: Language) -> list[Run]:
             continue
         stop = _without_article(pieces, index, _run_end(pieces, index, language))
         names = [t.plain for t in pieces[index:stop] if t.word or t.numeral]
-        if not WEAK.issuperset(names):
+        # "uno" alone is no number, but "uno uno" is dialled.
+        if not WEAK.issuperset(names) or (len(names) > 1 and set(names) in ({"uno"}, {"one"})):
             before = next((t.plain for t in reversed(pieces[:index]) if t.word), "")
             after = " ".join(t.plain for t in pieces[stop : stop + 3] if t.word)
             symbol = pieces[index].plain[0] if pieces[index].plain[0] in "$€£" else ""

@@ -37,10 +37,10 @@ _KEY_FLOOR: Final = 84.0
 _SOUNDS_ALIKE_FLOOR: Final = 66.0
 _ENDINGS: Final[dict[Language, frozenset[str]]] = {
     "es": words_of(
-        "s es r n ron mos do da dos das ndo o a e os as an en on aron amos ar er ir ado ada ando iendo aba ara are aria era "
-        "ita ito mente ba ban ra ria re te ste ion iones al ales ero era"
+        "s es r n ron mos do da dos das ndo o a e os as an en on aron amos ar er ir ado ada ando iendo aba ara are "
+        "aria ita ito mente ba ban ra ria re te ste ion iones al ales ero era"
     ),
-    "en": words_of("s es d ed r er ing ly ion ions e y ies al ers or ors"),
+    "en": words_of("s es d ed r er ing ly ion ions ies al ers or ors"),
 }
 _ANCHOR: Final = 3
 

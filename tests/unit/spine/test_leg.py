@@ -1,6 +1,7 @@
 """One leg: whatever arrives, times stay true, nothing is said twice and nothing is forgotten."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from assist.events import TextChange
+from assist.text.polish import polisher
 from assist.transcriber.leg import Leg
 from assist.wire import AudioChunk
 from models.asr.types import Stream, Transcript, Urgency
@@ -117,6 +120,28 @@ def test_times_are_utc_on_the_media_clock(make_leg: Callable[..., tuple[Leg, Scr
     (heard,) = leg.step()
     assert (heard.t0, heard.t1, heard.at) == (1002.0, 1003.5, 1003.5)
     assert heard.utterance_id == "a16000"
+
+
+def test_finals_are_written_for_people_and_partials_are_not() -> None:
+    raw = "son veinte quetzales"
+    partial = replace(final(1.0, 1.5, raw), final=False, stable_chars=4)
+    script = [partial, final(1.0, 2.0, raw), final(3.0, 4.0, "Gracias.")]
+    recogniser = ScriptedRecogniser(script)
+    leg = Leg(
+        "c1",
+        "agent",
+        recogniser,
+        language="es",
+        rate=RATE,
+        start=0,
+        epoch=0.0,
+        polishers={"es": polisher("es"), "en": polisher("en")},
+    )
+    (first,), (second,), (third,) = leg.step(), leg.step(), leg.step()
+    assert (first.text, first.stable_chars, first.spoken, first.changes) == (raw, 4, "", ())
+    assert (second.text, second.stable_chars, second.spoken) == ("Son Q20.", 8, raw)
+    assert second.changes[1] == TextChange(kind="money", start=4, end=7, spoken="veinte quetzales", value="20.00 GTQ")
+    assert (third.text, third.spoken, third.changes) == ("Gracias.", "", ())
 
 
 def test_a_replay_does_not_repeat_what_is_in_the_case(make_leg: Callable[..., tuple[Leg, ScriptedStream]]) -> None:
