@@ -8,9 +8,9 @@ final was written for people.
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-from assist.decide.kit import Decision, Kit
+from assist.decide.kit import Decision, Kit, Meaning
 from assist.decide.state import SessionState, Stimulus
 from assist.decide.text import as_said, normalise
 from assist.events import FactHeard, FactKind, Heard, Party
@@ -19,8 +19,9 @@ from assist.text.numbers import Run, Token, tokens
 
 MASK: Final = "••••"
 """Stands for a number that nobody may read here: a document, a date of birth, all of a card but its end."""
-_WINDOW: Final = 24
+_WINDOW: Final = 12
 _CONTEXT_LINES: Final = 3
+_REMEMBERED: Final = 512
 _GAP_S: Final = 25.0
 _LEAST: Final = 4
 """Digits a number of unknown meaning must have to be one."""
@@ -28,8 +29,6 @@ _LEAST_NAMED: Final = 3
 _MOST: Final = 20
 _PHONE: Final = range(7, 14)
 _CARD: Final = range(13, 20)
-
-Meaning: TypeAlias = Literal["order", "phone", "secret", ""]
 
 
 @dataclass(slots=True)
@@ -67,7 +66,9 @@ def decide(state: SessionState, stimulus: Stimulus, kit: Kit) -> list[Decision]:
         return []
     uid = stimulus.utterance_id
     lines = _around(state.lines, uid)
-    made = {fact.fact_id: fact for fact in read(lines, kit) if uid in fact.evidence}
+    # A line without numbers adds nothing: most of them.
+    worth = any(line.utterance_id == uid and any(kit.numbers(as_said(line))) for line in lines)
+    made = {fact.fact_id: fact for fact in read(lines, kit) if uid in fact.evidence} if worth else {}
     told: list[FactHeard] = []
     for fact in made.values():
         same = next((old for old in state.facts.values() if old.fact_id != fact.fact_id and _same(old, fact)), None)
@@ -312,7 +313,11 @@ def _meaning(saying: _Saying, start: int, said: Sequence[_Saying], kit: Kit) -> 
     if len(_words(before)) <= 6 or not before.strip():
         texts += [earlier.text for earlier in reversed(said[-_CONTEXT_LINES:])]
     for text in texts:
-        meaning = _named(normalise(text), kit)
+        if text not in kit.meanings:
+            if len(kit.meanings) >= _REMEMBERED:
+                kit.meanings.pop(next(iter(kit.meanings)))
+            kit.meanings[text] = _named(normalise(text), kit)
+        meaning = kit.meanings[text]
         if meaning is not None:
             return meaning
     return "", ""

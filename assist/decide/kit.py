@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
 from assist.decide.language import LanguageData, language_data
@@ -17,6 +17,10 @@ from assist.text.style import NumberFormat, Style, style_of
 
 Decision: TypeAlias = tuple[Event, str]
 """An event and the name of its meaning within the call; the broker stores one meaning once."""
+
+
+Meaning: TypeAlias = Literal["order", "phone", "secret", ""]
+"""What a number is, as the words before it tell."""
 
 
 class SentimentModel(Protocol):
@@ -87,6 +91,11 @@ class Kit:
             language = self.playbook.language
             known = self._read[text] = (tuple(find_numbers(text, language)), tuple(find_entities(text, self.style)))
         return known
+
+    @cached_property
+    def meanings(self) -> dict[str, tuple[Meaning, str] | None]:
+        """What words name, by the words: facts look at the same lines again and again."""
+        return {}
 
     @cached_property
     def _read(self) -> dict[str, tuple[tuple[Run, ...], tuple[Entity, ...]]]:

@@ -14,7 +14,7 @@ from assist.text.moments import date_at, time_at
 from assist.text.numbers import Number, Token, find_numbers, numeral, tokens
 from assist.text.spelled import code_at, email_at
 from assist.text.style import Style, currency_of, writable
-from assist.text.words import CENTS, COUNTED, REPEATS, SCALES, SIGN_CODES, UNITS
+from assist.text.words import CENTS, COUNTED, ORDINALS, REPEATS, SCALES, SIGN_CODES, UNITS
 
 EntityKind: TypeAlias = Literal["number", "digits", "money", "percent", "date", "time", "code", "email"]
 
@@ -250,8 +250,9 @@ def _dialled(line: Line, part: list[Number]) -> bool:
         )
     if digits.startswith("0") and all(number.spelled or len(number.digits) == 1 for number in part):
         return True
-    if len(digits) < _LEAST_DIGITS:
-        return False
+    few = len(part) == 2 and not any(_repeated(line, number) for number in part)
+    if len(digits) < _LEAST_DIGITS + few:
+        return False  # "two thirty", "twenty-four seven"
     if line.plain(part[-1].last) in COUNTED[line.language]:
         return False
     paused = all(number.pause for number in part[1:])
@@ -286,6 +287,9 @@ def _pieces(line: Line, part: list[Number]) -> tuple[str, ...]:
 def _cardinal(line: Line, number: Number) -> Entity | None:
     if not number.spelled or not writable(number.value):
         return None
+    after = number.last + (line.plain(number.last) == "-")
+    if line.language == "en" and line.plain(after) in ORDINALS:
+        return None  # "twenty first"
     first = number.first
     scales = SCALES[line.language]
     names = [line.plain(i) for i in range(number.first, number.last)]

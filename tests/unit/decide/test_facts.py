@@ -46,7 +46,7 @@ def facts(call: Call) -> list[tuple[str, str, str]]:
         (
             "es",
             ["a: ¿Me da el folio?", "c: siete cuatro dos, eh, ocho quince", "a: 742815", "c: correcto"],
-            [("order", "Folio", "742 8 15")],
+            [("order", "Folio", "742 815")],
         ),
         # The other says something of his own: what follows is another number.
         (

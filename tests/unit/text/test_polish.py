@@ -131,6 +131,8 @@ def test_spanish(raw: str, text: str) -> None:
         ("Within twenty-four hours.", "Within 24 hours."),
         ("Twenty five to thirty.", "25 to 30."),
         ("Open from nine to five.", "Open from nine to five."),
+        ("It's the twenty first century.", "It's the twenty first century."),
+        ("Two thirty works.", "Two thirty works."),
         ("Fifteen percent off.", "15% off."),
         ("Two point five percent.", "2.5%."),
         ("March the third, nineteen eighty five.", "March 3, 1985."),
