@@ -103,6 +103,12 @@ class Asr(_Section):
     """Calls a transcriber holds at most, late ones included: a bound on memory, not on load."""
     partial_ms: int = Field(default=320, ge=100, le=2000)
     """Milliseconds of new speech between partials, when the machine is free."""
+    vocabulary: tuple[Path, ...] = ()
+    """Files with the company's own words, one term per line (docs/text.md); near misses in finals are corrected."""
+    spanish_numbers: Literal["1.234,5", "1,234.5"] = "1.234,5"
+    """Separators in Spanish text: 1,234.5 in Mexico, Central America, Peru and the Caribbean."""
+    english_numbers: Literal["1,234.5", "1.234,5"] = "1,234.5"
+    """Separators in English text."""
     max_load: float = Field(default=0.75, ge=0.1, le=1)
     """Share of its core a transcriber's calls may need; beyond it the newest get no partials, then late text."""
     max_lag_s: float = Field(default=2.0, ge=0.5, le=60)

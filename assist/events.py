@@ -24,6 +24,10 @@ WithdrawalReason: TypeAlias = Literal[
 ]
 SummarySlot: TypeAlias = Literal["reason", "done", "promise", "amount", "reference", "outcome", "next_step", "mood"]
 DegradedLevel: TypeAlias = Literal["down", "late", "reduced", "stalled", "ok"]
+TextChangeKind: TypeAlias = Literal[
+    "name", "number", "digits", "money", "percent", "date", "time", "code", "email", "case", "punctuation"
+]
+FactKind: TypeAlias = Literal["number", "phone", "order", "money", "date", "code", "email"]
 AgentAction: TypeAlias = Literal[
     "card_taken", "card_dismissed", "card_not_useful", "rule_ticked", "summary_edited", "summary_accepted", "note"
 ]
@@ -112,11 +116,29 @@ class HeardWord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextChange:
+    """One place where a final's text is not what was recognised.
+
+    Characters ``start`` to ``end`` of the text stand for the recognised ``spoken``, which is empty where a mark was
+    added. ``value`` is the same for a machine (docs/text.md), e.g. ``45102`` or ``--11-05``.
+    """
+
+    kind: TextChangeKind
+    start: int
+    end: int
+    spoken: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heard(CallEvent):
     """What a party said. Partials replace each other; a party has at most one open utterance.
 
-    ``text[:stable_chars]`` will not change any more. ``t0``/``t1`` are seconds UTC of the speech's start and
-    end. A final with empty text takes back a partial that turned out to be no speech.
+    A partial's text is the recognised words; ``text[:stable_chars]`` of them will not change any more. A final's text
+    is written for people (numerals, names, marks): ``spoken`` holds the recognised words where they differ, for which
+    the promise of ``stable_chars`` was made, and ``changes`` each difference, in order. ``words`` are as recognised.
+    ``t0``/``t1`` are seconds UTC of the speech's start and end. A final with empty text takes back a partial that
+    turned out to be no speech.
     """
 
     party: Party
@@ -129,6 +151,8 @@ class Heard(CallEvent):
     language: Language
     confidence: float
     words: tuple[HeardWord, ...] = ()
+    spoken: str = ""
+    changes: tuple[TextChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +161,26 @@ class TranscriptSettled(CallEvent):
 
 
 # --- decisions -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactHeard(CallEvent):
+    """A number, sum, date or address that ``party`` told, put together from all the pieces it was said in.
+
+    A later piece or a correction comes under the same ``fact_id`` and replaces it. ``value`` is for machines
+    (docs/text.md), ``text`` for people, ``label`` what it was asked for or called by ("Folio"), ``spoken`` the words.
+    A card number is masked but for its last four digits, a long number of unknown meaning wholly; ``spoken`` is then
+    empty. An empty ``text`` takes the fact back. ``evidence`` are utterance ids.
+    """
+
+    fact_id: str
+    party: Party
+    kind: FactKind
+    label: str
+    value: str
+    text: str
+    spoken: str
+    evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,6 +374,7 @@ Event: TypeAlias = (
     | CallEnded
     | Heard
     | TranscriptSettled
+    | FactHeard
     | SentimentChanged
     | CardOffered
     | CardWithdrawn

@@ -21,11 +21,12 @@ from tui.client import Feed
 from tui.frames import Frame, Refused
 from tui.state import CallState
 from tui.view import ScreenState
-from tui.widgets.panels import Banner, CardPanel, Checklist, Header, Idle, KeyLine
+from tui.widgets.panels import Banner, CardPanel, Checklist, Facts, Header, Idle, KeyLine
 from tui.widgets.summary import SummaryPane
 from tui.widgets.transcript import Transcript
 
 _TICK_S = 0.5
+_TALL = 30
 
 
 class StateChanged(Message):
@@ -67,6 +68,7 @@ class AgentApp(App[str]):
         """Everything there ever is; what does not apply is hidden."""
         yield Header(self._language, id="header")
         yield Banner(self._language, id="banner")
+        yield Facts(self._language, id="facts")
         yield Idle(self._language, id="idle")
         with Horizontal(id="body"):
             yield Transcript(self._language, id="transcript")
@@ -139,6 +141,10 @@ class AgentApp(App[str]):
         screen.query_one(SummaryPane).display = summing_up
         screen.query_one(Banner).show(self._state, call, self._feed.waiting)
         screen.query_one(CardPanel).show(self.card)
+        # On a small terminal the card and what is degraded matter more than a row of the talk or of the checklist.
+        crowded = self.card is not None or screen.query_one(Banner).display
+        room = not summing_up and (self.size.height >= _TALL or not crowded)
+        screen.query_one(Facts).show(call, room=room)
         if call is None:
             screen.query_one(Idle).show(self._state)
         elif summing_up:

@@ -22,6 +22,7 @@ from assist.events import (
     ComplianceChanged,
     Degraded,
     Event,
+    FactHeard,
     Heard,
     Language,
     SentimentChanged,
@@ -153,6 +154,9 @@ class PlainScreen:
                     # The same words again, only surer, are nothing to print.
                     self._partial[event.call_id, event.party] = event.text
                     yield f"{PARTIAL_MARK} {who}: {event.text}"
+            case FactHeard():
+                if fact := words.fact(self._language, event):
+                    yield tell("plain_fact", fact=fact)
             case CardOffered():
                 yield tell("plain_card", title=event.title, say=event.say)
             case CardWithdrawn():

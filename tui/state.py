@@ -27,6 +27,7 @@ from assist.events import (
     ComplianceChanged,
     Degraded,
     Event,
+    FactHeard,
     Heard,
     MetricsChanged,
     Party,
@@ -94,6 +95,8 @@ class CallState:
     rules: tuple[Rule, ...] = ()
     card: CardOffered | None = None
     sentiment: Mapping[Party, SentimentChanged] = field(default_factory=dict)
+    facts: Mapping[str, FactHeard] = field(default_factory=dict)
+    """What was told, by fact id, the latest last."""
     tags: tuple[Tag, ...] = ()
     metrics: MetricsChanged | None = None
     summary: SummaryDrafted | None = None
@@ -129,6 +132,9 @@ def fold(state: CallState, event: Event) -> CallState:
             return _heard(state, event)
         case SentimentChanged():
             return replace(state, sentiment={**state.sentiment, event.party: event})
+        case FactHeard():
+            others = {fact_id: fact for fact_id, fact in state.facts.items() if fact_id != event.fact_id}
+            return replace(state, facts={**others, event.fact_id: event} if event.text else others)
         case CardOffered():
             return replace(state, card=event)
         case CardWithdrawn():

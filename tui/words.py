@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
-from assist.events import Degraded, Heard, Language, Mood, RuleState, SentimentChanged
+from assist.events import Degraded, FactHeard, Heard, Language, Mood, RuleState, SentimentChanged
 from assist.strings import say
 from tui.state import Rule
 
@@ -67,6 +67,14 @@ def degraded(language: Language, event: Degraded) -> str:
 def _whole(seconds: float) -> str:
     """``34 s``, from two minutes on ``2:05 min``."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{int(seconds) // 60}:{int(seconds) % 60:02} min"
+
+
+def fact(language: Language, event: FactHeard) -> str:
+    """What was told, with its name; empty when all of it is masked."""
+    if not any(ch.isalnum() for ch in event.text):
+        return ""
+    name = event.label or (say(language, "tui.fact_phone") if event.kind == "phone" else "")
+    return f"{name} {event.text}" if name else event.text
 
 
 def partial(heard: Heard) -> tuple[str, str]:

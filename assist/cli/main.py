@@ -15,6 +15,7 @@ from assist.config import Settings
 from assist.errors import AssistError
 from assist.process import stop_requested
 from assist.strings import say
+from assist.text.vocabulary import load_vocabulary
 
 if TYPE_CHECKING:
     from assist.stack.up import Stack
@@ -63,6 +64,7 @@ def up(ctx: typer.Context) -> None:
 async def _up(settings: Settings, config_path: Path | None) -> None:
     from assist.stack.up import Stack
 
+    load_vocabulary(settings.asr.vocabulary)  # a bad line stops here, not in a worker that is started again and again
     stop = stop_requested()
     stack = Stack(settings, config_path=config_path, on_status=lambda line: typer.echo(f"apuntador: {line}"))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: _reload(stack, settings, config_path))
@@ -87,7 +89,7 @@ async def _up(settings: Settings, config_path: Path | None) -> None:
 
 def _reload(stack: "Stack", settings: Settings, config_path: Path | None) -> None:
     try:
-        config.load(config_path)
+        load_vocabulary(config.load(config_path).asr.vocabulary)
     except AssistError as err:
         # A wrong file must not stop what runs.
         typer.echo(f"apuntador: {say(settings.language, 'stack.reload_refused', reason=err)}", err=True)
@@ -119,8 +121,9 @@ def status(ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", h
 
 @app.command()
 def check(ctx: typer.Context) -> None:
-    """Validate the settings without starting anything (unknown keys, wrong values, routes to nobody)."""
+    """Validate the settings without starting anything (unknown keys, wrong values, routes to nobody, vocabulary)."""
     settings: Settings = ctx.obj
+    load_vocabulary(settings.asr.vocabulary)
     where = ctx.meta["config_path"] or say(settings.language, "stack.check_defaults")
     typer.echo(say(settings.language, "stack.check_ok", where=where))
 

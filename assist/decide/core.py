@@ -13,7 +13,7 @@ within its call; given to the broker as the message id it makes a decision that 
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from assist.decide import alerts, cards, compliance, metrics, sentiment, summary, tags
+from assist.decide import alerts, cards, compliance, facts, metrics, sentiment, summary, tags
 from assist.decide.kit import Decision, Kit
 from assist.decide.state import SessionState, Stimulus, Tick, fold
 
@@ -22,6 +22,7 @@ FailureHook: TypeAlias = Callable[[str, Exception], None]
 
 # Each sees what those before it have just decided: a tag puts a rule on the list, a mood offers a card.
 _DECIDERS: Final[tuple[tuple[str, Decider], ...]] = (
+    ("facts", facts.decide),
     ("tags", tags.decide),
     ("sentiment", sentiment.decide),
     ("compliance", compliance.decide),

@@ -5,9 +5,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from assist.decide.language import LanguageData
-from assist.decide.numbers import find_numbers
 from assist.decide.text import normalise
 from assist.events import Language
+from assist.text.numbers import find_numbers
 
 _TOMORROW: Final[dict[Language, str]] = {"es": "manana", "en": "tomorrow"}
 _NOT_TOMORROW: Final = ("por la manana", "de la manana", "pasado manana", "en la manana", "day after tomorrow")

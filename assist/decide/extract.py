@@ -7,11 +7,13 @@ from typing import Final
 from rapidfuzz import fuzz
 
 from assist.decide.due import due, written
+from assist.decide.facts import MASK
 from assist.decide.kit import Kit
-from assist.decide.numbers import Run, find_numbers
 from assist.decide.text import normalise, sentences
-from assist.events import Heard, Party, SummaryItem
+from assist.events import FactHeard, Heard, Party, SummaryItem
 from assist.strings import say
+from assist.text.numbers import Run, find_numbers
+from assist.text.words import CURRENCIES
 
 _QUOTE_CHARS: Final = 240
 _SAME: Final = 82.0
@@ -62,13 +64,18 @@ class Reference:
 class Transcript:
     """A call's sentences in order, and the questions a summary asks of them."""
 
-    def __init__(self, lines: Iterable[Heard], kit: Kit) -> None:
+    def __init__(self, lines: Iterable[Heard], kit: Kit, facts: Iterable[FactHeard]) -> None:
         self.kit = kit
         self.language = kit.playbook.language
         self.lines = list(lines)
         self.sentences = [sentence for line in self.lines for sentence in self._split(line)]
         self._numbers: dict[str, list[Run]] = {}
-        self.references = self._references()
+        self._facts = [fact for fact in facts if fact.text]
+        self.references = tuple(
+            Reference(fact.label, fact.value, fact.evidence)
+            for fact in self._facts
+            if fact.label and fact.kind in ("order", "code") and len(fact.value) >= _LEAST_REFERENCE_DIGITS
+        )
 
     def _split(self, line: Heard) -> Iterator[Sentence]:
         recap = False
@@ -92,7 +99,7 @@ class Transcript:
         known = {reference.digits for reference in self.references}
         for run in reversed(self.numbers(text)):
             if len(run.digits) >= _SECRET_DIGITS and run.digits not in known and not self._currency(run):
-                text = f"{text[: run.start]}••••{text[run.end :]}"
+                text = f"{text[: run.start]}{MASK}{text[run.end :]}"
         return text
 
     def numbers(self, text: str) -> list[Run]:
@@ -166,20 +173,20 @@ class Transcript:
 
     def amounts(self) -> list[SummaryItem]:
         """Sums of money, each once."""
-        found: dict[str, list[str]] = {}
-        for line in self.lines:
-            for run in self.numbers(line.text):
-                currency = self._currency(run)
-                if currency:
-                    value = self._written(run.groups[-1])
-                    # A sign stands before its sum in both languages, a word behind it.
-                    text = (
-                        say(self.language, "decide.amount", value=value, currency=currency)
-                        if currency.isalpha()
-                        else f"{currency}{value}"
-                    )
-                    found.setdefault(text, []).append(line.utterance_id)
-        return [SummaryItem(slot="amount", text=text, evidence=_unique(ids)) for text, ids in found.items()]
+        shown = {CURRENCIES[self.language].get(word, ""): name for word, name in self.kit.data.currencies.items()}
+        items = []
+        for fact in self._facts:
+            if fact.kind != "money":
+                continue
+            amount, _, code = fact.value.partition(" ")
+            text = fact.text
+            if code in shown and not any(ch in "$€£" for ch in fact.spoken):
+                value = self.kit.style.number(
+                    float(amount), places=None if float(amount).is_integer() else 2, group_from=4
+                )
+                text = say(self.language, "decide.amount", value=value, currency=shown[code])
+            items.append(SummaryItem(slot="amount", text=text, evidence=fact.evidence))
+        return items
 
     def dated(self, sentence: Sentence) -> str:
         """The quoted promise with the date it falls due, where it tells one."""
@@ -217,52 +224,6 @@ class Transcript:
                 break
         return run.symbol
 
-    def _written(self, value: float) -> str:
-        whole = f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
-        if self.kit.data.thousands == ",":
-            return whole
-        return whole.replace(",", "\0").replace(".", ",").replace("\0", self.kit.data.thousands)
-
-    def _references(self) -> tuple[Reference, ...]:
-        found: dict[str, Reference] = {}
-        for index, sentence in enumerate(self.sentences):
-            named = self._reference_name(sentence)
-            if named is None:
-                continue
-            # "Su folio es:" and then the number, in the next sentence or after a pause.
-            rest = [
-                s for s in self.sentences[index + 1 : index + 4] if s.party == sentence.party and self._mostly_digits(s)
-            ]
-            for source in (sentence, *rest[:1]):
-                digits = self._digits(source)
-                if digits:
-                    found.setdefault(digits, Reference(named, digits, self._said_in(digits)))
-                    break
-        return tuple(found.values())
-
-    def _reference_name(self, sentence: Sentence) -> str | None:
-        return next(
-            (shown for phrase, shown in self.kit.data.references if phrase.pattern.search(sentence.plain)), None
-        )
-
-    def _digits(self, sentence: Sentence) -> str:
-        runs = [
-            run
-            for run in self.numbers(sentence.text)
-            if len(run.digits) >= _LEAST_REFERENCE_DIGITS and not self._currency(run)
-        ]
-        return runs[-1].digits if runs else ""
-
-    def _mostly_digits(self, sentence: Sentence) -> bool:
-        runs = self.numbers(sentence.text)
-        return bool(runs) and sum(run.words for run in runs) >= sentence.words / 2
-
-    def _said_in(self, digits: str) -> tuple[str, ...]:
-        said = (
-            line.utterance_id for line in self.lines if any(run.digits == digits for run in self.numbers(line.text))
-        )
-        return _unique(said)
-
 
 def shorten(text: str, limit: int = _QUOTE_CHARS) -> str:
     """``text`` cut at a word, with an ellipsis, when it is longer than ``limit`` characters."""
@@ -276,7 +237,3 @@ def distinct(said: list[Sentence]) -> list[Sentence]:
         kept = [other for other in kept if fuzz.token_set_ratio(other.plain, sentence.plain) < _SAME]
         kept.append(sentence)
     return kept
-
-
-def _unique(ids: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(ids))

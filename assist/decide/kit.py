@@ -3,16 +3,24 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
 from assist.decide.language import LanguageData, language_data
 from assist.decide.phrases import PhraseIndex, compile_phrase
 from assist.decide.playbook import Playbook
+from assist.decide.text import as_said
 from assist.events import Event, Heard, Language
+from assist.text.entities import Entity, find_entities
+from assist.text.numbers import Run, find_numbers
+from assist.text.style import NumberFormat, Style, style_of
 
 Decision: TypeAlias = tuple[Event, str]
 """An event and the name of its meaning within the call; the broker stores one meaning once."""
+
+
+Meaning: TypeAlias = Literal["order", "phone", "secret", ""]
+"""What a number is, as the words before it tell."""
 
 
 class SentimentModel(Protocol):
@@ -27,11 +35,15 @@ class SentimentModel(Protocol):
 
 @dataclass(frozen=True)
 class Kit:
-    """One language's deciders' tools. ``timezone`` is the call centre's (IANA name)."""
+    """One language's deciders' tools.
+
+    ``timezone`` is the call centre's (IANA name), ``number_format`` its separators where they are not the usual ones.
+    """
 
     playbook: Playbook
     sentiment: SentimentModel
     timezone: str = "America/Bogota"
+    number_format: NumberFormat | None = None
 
     def warm(self) -> "Kit":
         """Compile everything now rather than on the first words of a call."""
@@ -56,16 +68,51 @@ class Kit:
         return ZoneInfo(self.timezone)
 
     @cached_property
+    def style(self) -> Style:
+        """How numbers are written."""
+        return style_of(self.playbook.language, self.number_format)
+
+    @cached_property
+    def fillers(self) -> frozenset[str]:
+        """Words that neither add to what is told nor interrupt it."""
+        return self.data.fillers | self.data.corrections
+
+    def corrects(self, words: Iterable[str]) -> bool:
+        """Whether nothing but a correction is said in ``words``: "no, perdón"."""
+        said = list(words)
+        return bool(self.data.corrections.intersection(said)) and all(word in self.fillers for word in said)
+
+    def numbers(self, text: str) -> tuple[tuple[Run, ...], tuple[Entity, ...]]:
+        """The numbers in ``text`` and what they mean, remembered for the lines read last."""
+        known = self._read.get(text)
+        if known is None:
+            if len(self._read) > 256:
+                self._read.pop(next(iter(self._read)))
+            language = self.playbook.language
+            known = self._read[text] = (tuple(find_numbers(text, language)), tuple(find_entities(text, self.style)))
+        return known
+
+    @cached_property
+    def meanings(self) -> dict[str, tuple[Meaning, str] | None]:
+        """What words name, by the words: facts look at the same lines again and again."""
+        return {}
+
+    @cached_property
+    def _read(self) -> dict[str, tuple[tuple[Run, ...], tuple[Entity, ...]]]:
+        return {}
+
+    @cached_property
     def _scores(self) -> dict[str, float]:
         return {}
 
     def mood(self, heard: Heard) -> float:
         """The model's score of a line, remembered: the trend looks at the last lines again and again."""
-        known = self._scores.get(heard.text)
+        said = as_said(heard)
+        known = self._scores.get(said)
         if known is None:
             if len(self._scores) > 256:
                 self._scores.pop(next(iter(self._scores)))
-            known = self._scores[heard.text] = self.sentiment.score(heard.text, self.playbook.language)
+            known = self._scores[said] = self.sentiment.score(said, self.playbook.language)
         return known
 
     def found(self, phrases: Iterable[str], unless: Iterable[str], text: str) -> float:

@@ -49,7 +49,8 @@ class LanguageData:
     currencies: Mapping[str, str]
     references: tuple[tuple[Phrase, str], ...]
     weekdays: Mapping[str, int]
-    thousands: str
+    fillers: frozenset[str]
+    corrections: frozenset[str]
 
 
 @cache
@@ -70,7 +71,8 @@ def language_data(language: Language) -> LanguageData:
             (compile_phrase(phrase), shown) for shown, phrases in raw["references"].items() for phrase in phrases
         ),
         weekdays={normalise(word): day for day, word in enumerate(raw["weekdays"])},
-        thousands=raw["thousands_separator"],
+        fillers=frozenset(normalise(word) for word in raw["fillers"]),
+        corrections=frozenset(normalise(word) for word in raw["corrections"]),
     )
 
 

@@ -28,6 +28,7 @@ from assist.events import (
     CaseSaved,
     ComplianceChanged,
     Event,
+    FactHeard,
     Heard,
     Input,
     Language,
@@ -130,6 +131,7 @@ class SessionState:
     checklist: Mapping[str, Item] = field(default_factory=lambda: MappingProxyType({}))
     sentiment: SentimentChanged | None = None
     low_since: float | None = None
+    facts: Mapping[str, FactHeard] = field(default_factory=lambda: MappingProxyType({}))
     tags: tuple[Tag, ...] = ()
     metrics: MetricsChanged | None = None
     summary: SummaryDrafted | None = None
@@ -267,6 +269,11 @@ def _remember(state: SessionState, event: Event) -> SessionState:
         case SentimentChanged():
             low = (state.low_since or event.at) if event.trend < LOW_TREND else None
             return replace(state, sentiment=event, low_since=low)
+        case FactHeard():
+            fact = state.facts.get(event.fact_id)
+            if fact is not None and fact.at > event.at:
+                return state
+            return replace(state, facts=MappingProxyType({**state.facts, event.fact_id: event}))
         case CardOffered():
             if any(offer.offer_id == event.offer_id for offer in state.offers):
                 return state

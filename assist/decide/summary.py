@@ -82,7 +82,7 @@ def _draft(state: SessionState, at: float, kit: Kit) -> SummaryDrafted:
 
 def _items(state: SessionState, kit: Kit) -> tuple[list[SummaryItem], Outcome | None]:
     language = kit.playbook.language
-    transcript = Transcript(state.in_order(), kit)
+    transcript = Transcript(state.in_order(), kit, state.facts.values())
     items: list[SummaryItem] = []
 
     tag = next((tag for tag in state.tags if tag.kind == "reason"), None)

@@ -5,11 +5,15 @@ import unicodedata
 from typing import Final
 
 from assist.events import Heard
+from assist.text.polish import restored
 
 _TOKEN: Final = re.compile(r"[a-z0-9]+")
 _APOSTROPHES: Final = str.maketrans("", "", "'’`´")
 _TAIL_WORD: Final = re.compile(r"\w+$")
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
+# Not inside "5:00 p. m."; behind it only where a capital follows.
+_SENTENCE_END: Final = re.compile(
+    r"(?<=[.!?…])(?!(?<=\b[ap]\.)\s+m\.)(?:(?<!\b[ap]\. m\.)(?<!\b[ap]\.m\.)|(?=\s+[^\W\d_a-zñáéíóú]|\s+[¿¡]))\s+"
+)
 
 
 def normalise(text: str) -> str:
@@ -28,10 +32,15 @@ def sentences(text: str) -> list[str]:
     return [part.strip() for part in _SENTENCE_END.split(text) if part and part.strip()]
 
 
+def as_said(heard: Heard) -> str:
+    """The words as they were said, only names put right: what phrases are written in and partials consist of."""
+    return restored(heard.text, heard.changes, names=False) if heard.changes else heard.text
+
+
 def settled_text(heard: Heard) -> str:
     """What of an utterance can be relied on: all of a final, the whole words of a partial's stable prefix."""
     if heard.final:
-        return heard.text
+        return as_said(heard)
     prefix = heard.text[: heard.stable_chars]
     if heard.stable_chars < len(heard.text) and heard.text[heard.stable_chars].isalnum():
         # The prefix may end inside a word: "me cobra|ron" must not match "me cobra".

@@ -19,6 +19,7 @@ from assist.events import (
     ComplianceChanged,
     Degraded,
     Event,
+    FactHeard,
     MetricsChanged,
     SentimentChanged,
     SummaryDrafted,
@@ -42,6 +43,8 @@ def _slot(event: Event) -> tuple[str, ...] | None:
             return (type(event).__name__,)
         case ComplianceChanged():
             return ("rule", event.rule_id)
+        case FactHeard():
+            return ("fact", event.fact_id)
         case CasePosted() | CasePostFailed():
             return ("posting", event.target)
         case Degraded():

@@ -25,6 +25,7 @@ from assist.events import CallStarted, Degraded, Event, Heard, Language
 from assist.session.catchup import recover
 from assist.session.playbooks import load_playbooks
 from assist.strings import say
+from assist.text.style import NumberFormat
 
 TICK_S: Final = 0.25
 KEEP_S: Final = 60.0
@@ -87,8 +88,12 @@ class SessionService:
             BusError: the broker does not answer within a minute.
         """
         playbooks = self._playbooks if self._playbooks is not None else load_playbooks(self._settings)
+        formats: dict[Language, NumberFormat] = {
+            "es": self._settings.asr.spanish_numbers,
+            "en": self._settings.asr.english_numbers,
+        }
         self._kits = {
-            language: Kit(playbook, self._sentiment, self._settings.timezone).warm()
+            language: Kit(playbook, self._sentiment, self._settings.timezone, formats[language]).warm()
             for language, playbook in playbooks.items()
         }
         await self._bus.follow_live(self.on_partial)

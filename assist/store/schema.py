@@ -65,6 +65,8 @@ lines: Final = Table(
     Column("t1", Double, nullable=False),
     Column("language", String, nullable=False),
     Column("confidence", Double, nullable=False),
+    Column("spoken", Text, nullable=False, server_default=""),  # recognised words, where the text differs
+    Column("changes", JSON, nullable=False, server_default="[]"),  # as in Heard.changes
 )
 
 moods: Final = Table(

@@ -1,7 +1,7 @@
 """Events into rows, one transaction an event. Writes are keyed by the events' own names: twice is as good as once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -257,6 +257,8 @@ def _line(connection: Connection, event: Heard) -> None:
         t1=event.t1,
         language=event.language,
         confidence=event.confidence,
+        spoken=event.spoken,
+        changes=[asdict(change) for change in event.changes],
     )
 
 

@@ -1,12 +1,13 @@
 """One leg of one call: audio chunks in, ``Heard`` events out, on the leg's media clock."""
 
 import math
-from collections.abc import Iterable
-from typing import Final, Literal, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, TypeAlias, cast
 
 import numpy as np
 
 from assist.events import Heard, HeardWord, Language, Party
+from assist.text.polish import Polished, Polisher
 from assist.transcriber.crosstalk import Trace, is_leak
 from assist.transcriber.tape import Tape
 from assist.wire import AudioChunk
@@ -32,7 +33,8 @@ class Leg:
 
     ``start`` is the first sample to recognise, ``epoch`` the UTC time of sample 0. Chunks that were already fed are
     cut, missing ones move the clock on: times stay true whatever was lost. Utterances that end before
-    ``settled_until`` (a sample) are already in the case and are not published again.
+    ``settled_until`` (a sample) are already in the case and are not published again. ``polishers`` write the finals
+    of their language for people; partials stay as recognised.
 
     The stream gets audio as it works it off, so a backlog is held once and its length is known. What has not become
     final stays here: a stream that stalls or fails is replaced by a fresh one that hears it again.
@@ -55,6 +57,7 @@ class Leg:
         start: int,
         epoch: float,
         settled_until: int = 0,
+        polishers: Mapping[Language, Polisher] | None = None,
     ) -> None:
         self.call_id = call_id
         self.party = party
@@ -77,6 +80,7 @@ class Leg:
         self._tape = Tape(start, int(KEPT_S * rate))
         self._settled_until = settled_until
         self._recogniser = recogniser
+        self._polishers = polishers or {}
         self._stream: Stream = recogniser.stream(rate, start_sample=start)
         self._stream_done = start
         self._stream_finished = False
@@ -311,29 +315,33 @@ class Leg:
         if transcript.final:
             # The same for a stream that is replaced here.
             self._settled_until = max(self._settled_until, min(round(transcript.t1 * self.rate), self._tape.read))
-        text = transcript.text
+        raw, language = transcript.text, cast(Language, transcript.language)
         t0, t1 = self.epoch + transcript.t0, self.epoch + transcript.t1
         if self.other and is_leak(self.trace, self.other.trace, t0, t1):
             if not transcript.final or self._shown != transcript.utterance:
                 return
-            text = ""  # withdraws what was shown before it was plain
+            raw = ""  # withdraws what was shown before it was plain
         self._shown = transcript.utterance
+        polisher = self._polishers.get(language) if transcript.final else None
+        written = polisher.polish(raw) if polisher is not None else Polished(raw)
         yield Heard(
             call_id=self.call_id,
             at=t1,
             party=self.party,
             utterance_id=f"{self.party[0]}{transcript.utterance}",
-            text=text,
-            stable_chars=min(transcript.stable_chars, len(text)),
+            text=written.text,
+            stable_chars=len(written.text) if transcript.final else transcript.stable_chars,
             final=transcript.final,
             t0=t0,
             t1=t1,
-            language=self.language,
+            language=language,
             confidence=transcript.confidence,
             words=tuple(
                 HeardWord(text=w.text, t0=self.epoch + w.t0, t1=self.epoch + w.t1, confidence=w.confidence)
-                for w in (transcript.words if text else ())
+                for w in (transcript.words if raw else ())
             ),
+            spoken=raw if written.text != raw else "",
+            changes=written.changes,
         )
 
 

@@ -21,6 +21,7 @@ from assist.bus import Bus
 from assist.errors import BusError, WireError
 from assist.events import Degraded, DegradedLevel, Event, Heard, Language, Party, TranscriptSettled
 from assist.process import EXIT_RETRY
+from assist.text.polish import Polisher
 from assist.transcriber.admission import Admission, AdmissionConfig
 from assist.transcriber.leg import Leg, introduce
 from assist.transcriber.schedule import Level, Schedule, turn
@@ -78,6 +79,7 @@ class TranscriberService:
         bus: connected to the broker.
         recognisers: language → loaded recogniser.
         calls: most calls held at a time, late ones included: a bound on memory.
+        polishers: language → what writes its finals for people; without one they stay as recognised.
         admission: when calls are served less than fully.
         hang_s: seconds after which a step counts as hanging.
         on_hang: called on the event loop then; by default it ends the process, for nothing else ends a thread.
@@ -89,6 +91,7 @@ class TranscriberService:
         recognisers: Mapping[Language, Recogniser],
         *,
         calls: int,
+        polishers: Mapping[Language, Polisher] | None = None,
         admission: AdmissionConfig | None = None,
         hang_s: float = _HANG_S,
         on_hang: Callable[[], None] | None = None,
@@ -97,6 +100,7 @@ class TranscriberService:
         self._bus = bus
         self._recognisers = dict(recognisers)
         self._limit = calls
+        self._polishers = polishers
         self._hang_s = hang_s
         self._on_hang = on_hang or _end_process
         self._calls: dict[str, _Call] = {}
@@ -229,6 +233,7 @@ class TranscriberService:
             start=start,
             epoch=epoch,
             settled_until=settled_until,
+            polishers=self._polishers,
         )
 
     async def _on_audio(self, call_id: str, party: Party, chunk: AudioChunk) -> None:

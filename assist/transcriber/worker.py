@@ -16,6 +16,7 @@ from assist.errors import AssistError
 from assist.events import Language
 from assist.strings import say
 from assist.transcriber.admission import AdmissionConfig
+from assist.transcriber.polishing import load_polishers
 from assist.transcriber.service import Load, TranscriberService
 from models.asr.registry import open_recogniser
 from models.asr.types import Recogniser
@@ -52,6 +53,7 @@ def load_recognisers(settings: Settings) -> dict[Language, Recogniser]:
 async def serve(settings: Settings, index: int) -> None:
     """Run until SIGTERM or SIGINT."""
     stop = process.stop_requested()
+    polishers = load_polishers(settings)
     bus = Bus(BusAddress.of(settings), name=f"transcriber.{index}")
     await bus.start()
     recognisers = await asyncio.to_thread(load_recognisers, settings)
@@ -59,6 +61,7 @@ async def serve(settings: Settings, index: int) -> None:
         bus,
         recognisers,
         calls=settings.asr.calls_per_worker,
+        polishers=polishers,
         admission=AdmissionConfig(max_load=settings.asr.max_load, max_lag=settings.asr.max_lag_s),
     )
     await bus.ready(60)

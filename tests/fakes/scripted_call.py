@@ -20,6 +20,7 @@ from assist.events import (
     CaseSaved,
     ComplianceChanged,
     Event,
+    FactHeard,
     Heard,
     Language,
     Party,
@@ -92,6 +93,21 @@ def _rule(index: int, label: str, state: Any, at: float, due: float | None = Non
     )
 
 
+def _fact(number: int, kind: Any, label: str, value: str, text: str) -> FactHeard:
+    return FactHeard(
+        call_id=CALL,
+        at=START + 40,
+        fact_id=f"fact-{number}",
+        party="customer",
+        kind=kind,
+        label=label,
+        value=value,
+        text=text,
+        spoken=text,
+        evidence=(),
+    )
+
+
 def _mid_call(language: Language) -> list[Event]:
     words = _words(language)
     rules: list[str] = words["rules"]
@@ -121,6 +137,7 @@ def _mid_call(language: Language) -> list[Event]:
         spoken[2],
         spoken[3],
         _rule(1, rules[1], "due", 39, 60),
+        *(_fact(n, *fact) for n, fact in enumerate(words["facts"])),
         CardOffered(
             call_id=CALL,
             at=START + 45,

@@ -91,6 +91,41 @@ class Banner(Static):
         self.update(Content("\n".join(f"! {line}" for line in lines)))
 
 
+class Facts(Widget):
+    """One line of what was told: numbers, sums, dates. The oldest gives way where there is no room."""
+
+    def __init__(self, language: Language, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._language = language
+        self._shown: tuple[str, ...] = ()
+
+    def show(self, call: CallState | None, *, room: bool) -> None:
+        """Draw what was told in ``call``; hidden without anything, or without ``room``."""
+        facts = call.facts.values() if call is not None and call.live else ()
+        shown = tuple(text for fact in facts if (text := words.fact(self._language, fact)))
+        self.display = bool(shown) and room
+        if shown != self._shown:
+            self._shown = shown
+            self.refresh()
+
+    def render(self) -> RenderResult:
+        """One row, the latest to the right."""
+        name = say(self._language, "tui.facts") + " "
+        room = self.content_size.width - len(name)
+        kept: list[Content] = []
+        for text in reversed(self._shown):
+            fact = Content(text)
+            if kept:
+                room -= 3
+            if fact.cell_length > room:
+                break
+            kept.insert(0, fact)
+            room -= fact.cell_length
+        if not kept and self._shown:
+            kept = [Content(self._shown[-1]).truncate(max(1, room), ellipsis=True)]
+        return Content.assemble((name, "dim"), Content(" · ").join(kept))
+
+
 class CardPanel(Static):
     """One suggestion, big and calm; hidden without one."""
 

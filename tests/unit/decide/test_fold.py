@@ -124,6 +124,7 @@ def told(state: SessionState) -> dict[str, Any]:
         "metrics": bare(state.metrics),
         "summary": bare(state.summary),
         "checklist": dict(state.checklist),
+        "facts": {fact_id: bare(fact) for fact_id, fact in state.facts.items()},
         "open_customer": None,
         "open_agent": None,
     }

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from assist.decide.due import due, written
 from assist.decide.language import language_data
-from assist.decide.numbers import find_numbers
 from assist.events import Language
+from assist.text.numbers import find_numbers
 from tests.unit.decide.calls import T0
 
 

@@ -22,6 +22,7 @@ from assist.events import (
     ComplianceChanged,
     Degraded,
     Event,
+    FactHeard,
     MetricsChanged,
     SentimentChanged,
     SummaryDrafted,
@@ -70,6 +71,13 @@ events = st.one_of(
         lambda r, s: ComplianceChanged(**C, rule_id=r, label=r, state=s, due_at=None, evidence=()),
         rules,
         st.sampled_from(["pending", "due", "met", "missed"]),
+    ),
+    st.builds(
+        lambda f, t: FactHeard(
+            **C, fact_id=f, party="customer", kind="order", label="", value=t, text=t, spoken=t, evidence=()
+        ),
+        st.sampled_from(["u1.0", "u2.0", "u3.0"]),
+        st.sampled_from(["451", "451 02", ""]),
     ),
     st.just(TagsChanged(**C, tags=())),
     st.builds(

@@ -25,6 +25,7 @@ from assist.store.engine import open_for_reading, open_store
 from assist.store.reader import list_cases, read_case
 from assist.store.schema import cases, lines, metadata
 from assist.store.writer import Saved, keeps, write
+from assist.text.polish import polisher
 from tests.unit.decide.calls import T0, begin, demo_events, heard, packaged_kit, with_ticks
 
 ZONE = ZoneInfo("America/Bogota")
@@ -115,6 +116,18 @@ def test_a_call_becomes_a_case(engine: Engine) -> None:
     assert {rule["state"] for rule in case.checklist} == {"met"}
     known = {line["utterance_id"] for line in case.lines}
     assert all(item["evidence"] and set(item["evidence"]) <= known for item in case.summary)
+
+
+def test_the_recognised_words_are_kept_beside_the_text(engine: Engine) -> None:
+    raw = "son veinte quetzales"
+    polished = polisher("es").polish(raw)
+    line = heard("customer", raw, 2, 4, uid="c99")
+    line = dataclasses.replace(line, text=polished.text, spoken=raw, changes=polished.changes, call_id="demo", seq=3)
+    put(engine, *EVENTS[:2], line)
+    with engine.connect() as connection:
+        row = connection.execute(select(lines).where(lines.c.utterance_id == "c99")).one()
+    assert (row.text, row.spoken) == ("Son Q20.", raw)
+    assert row.changes[1] == {"kind": "money", "start": 4, "end": 7, "spoken": "veinte quetzales", "value": "20.00 GTQ"}
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

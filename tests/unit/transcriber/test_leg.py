@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from assist.events import TextChange
+from assist.text.polish import polisher
 from assist.transcriber.leg import Leg
 from assist.wire import AudioChunk
 from models.asr.types import Stream, Transcript, Urgency
@@ -399,3 +402,25 @@ def test_an_engine_that_is_no_good_at_all_is_not_tried_for_ever() -> None:
     assert leg.abandoned
     assert leg.settled
     assert len(recogniser.opened) < 20
+
+
+def test_finals_are_written_for_people_and_partials_are_not() -> None:
+    raw = "son veinte quetzales"
+    partial = replace(final(1.0, 1.5, raw), final=False, stable_chars=4)
+    script = [partial, final(1.0, 2.0, raw), final(3.0, 4.0, "Gracias.")]
+    recogniser = ScriptedRecogniser(script)
+    leg = Leg(
+        "c1",
+        "agent",
+        recogniser,
+        language="es",
+        rate=RATE,
+        start=0,
+        epoch=0.0,
+        polishers={"es": polisher("es"), "en": polisher("en")},
+    )
+    (first,), (second,), (third,) = leg.step(), leg.step(), leg.step()
+    assert (first.text, first.stable_chars, first.spoken, first.changes) == (raw, 4, "", ())
+    assert (second.text, second.stable_chars, second.spoken) == ("Son Q20.", 8, raw)
+    assert second.changes[1] == TextChange(kind="money", start=4, end=7, spoken="veinte quetzales", value="20.00 GTQ")
+    assert (third.text, third.spoken, third.changes) == ("Gracias.", "", ())

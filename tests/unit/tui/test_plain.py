@@ -29,6 +29,8 @@ def printed(events: Sequence[Event], language: Language = "es", **options: bool)
                 "[00:06] CUMPLIMIENTO ○ Aviso de grabación",
                 "[00:26] ÁNIMO Cliente: − negativo, empeora",
                 "[00:45] CUMPLIMIENTO ! Validar identidad",
+                "[00:46] DATO Folio 451 02",
+                "[00:46] DATO $89.900",
             ],
         ),
         (
@@ -36,6 +38,7 @@ def printed(events: Sequence[Event], language: Language = "es", **options: bool)
             [
                 "[00:00] CALL +57 300 555 0188 queue cards",
                 "[00:06] ANSWERED",
+                "[00:46] TOLD Claim number 518 360",
                 "[00:26] MOOD Customer: − negative, worsening",
                 "[01:31] SUMMARY Amount: 240 and 95 dollars.",
                 "[01:32] CASE AP-2026-000123",
@@ -47,6 +50,7 @@ def test_lines(language: Language, expected: list[str]) -> None:
     lines = printed(scripted_call.after_call(language), language)
     assert [line for line in expected if line not in lines] == []
     assert sum(" ~ " in line for line in lines) == 1
+    assert not any("••••" in line for line in lines)
 
 
 def test_a_line_is_a_line_whatever_is_in_it() -> None:

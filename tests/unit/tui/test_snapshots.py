@@ -58,3 +58,8 @@ def test_help(snap_compare: Compare) -> None:
 
 def test_quit(snap_compare: Compare) -> None:
     assert snap_compare(app_at("es", "mid"), run_before=press("q"))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+def test_what_was_told_without_a_card(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(app_at("es", "mid"), terminal_size=size, run_before=press("x"))
