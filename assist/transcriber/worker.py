@@ -28,7 +28,12 @@ def load_recognisers(settings: Settings) -> dict[Language, Recogniser]:
     missing: list[ModelMissing] = []
     for language in settings.asr.languages:
         try:
-            found[language] = open_recogniser(language, engine=settings.asr.engine, models_dir=settings.models_path)
+            found[language] = open_recogniser(
+                language,
+                engine=settings.asr.engine,
+                models_dir=settings.models_path,
+                vosk_models=dict(settings.asr.vosk_models),
+            )
         except ModelMissing as err:
             missing.append(err)
             structlog.get_logger(__name__).warning("transcriber.model_missing", language=language, error=str(err))
