@@ -32,7 +32,7 @@ def load_recognisers(settings: Settings) -> dict[Language, Recogniser]:
                 language,
                 engine=settings.asr.engine,
                 models_dir=settings.models_path,
-                vosk_models=dict(settings.asr.vosk_models),
+                vosk_models={str(code): folder for code, folder in settings.asr.vosk_models.items()},
             )
         except ModelMissing as err:
             missing.append(err)
