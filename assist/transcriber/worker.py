@@ -41,6 +41,7 @@ def load_recognisers(settings: Settings) -> dict[Language, Recogniser]:
                 engine=settings.asr.engine,
                 models_dir=settings.models_path,
                 partial=settings.asr.partial_ms / 1000,
+                vosk_models={str(code): folder for code, folder in settings.asr.vosk_models.items()},
             )
         except ModelMissing as err:
             missing.append(err)

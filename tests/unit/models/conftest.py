@@ -137,9 +137,11 @@ kind = "asr"
 engine = "vosk"
 language = "es"
 licence = "Apache-2.0"
-status = "planned"
+status = "manual"
 [model.source]
-type = "none"
+type = "vosk"
+package = "vosk-model-later"
+version = "0.1"
 size = 1
 """
 
@@ -163,7 +165,7 @@ def catalog_text(package: bytes, **change: object) -> str:
 
 @pytest.fixture
 def catalog(registry: Registry) -> Catalog:
-    """Models "one" (needs "two") and "two" in one package on the local registry, and "later", planned."""
+    """Models "one" (needs "two") and "two" in one package on the local registry, and "later", manual."""
     package = tarball({"package/other": b"o" * 10, "../evil": b"!", **FILES})
     registry.files["/@x/pack/1.0.0"] = json.dumps({"dist": {"tarball": registry.url + "/pack.tgz"}}).encode()
     registry.files["/pack.tgz"] = package

@@ -64,7 +64,9 @@ def test_an_unknown_name_says_where_to_look() -> None:
         ('needs = ["two"]', 'needs = ["three"]', "three"),
         ('name = "two"', 'name = "one"', "duplicate"),
         ('licence = "MIT"', "", "licence"),
-        ('status = "planned"', "", "source"),
+        ('status = "manual"', "", "integrity"),
+        ('type = "vosk"', 'type = "none"', "source.type"),
+        ('type = "vosk"', 'type = "pypi"', "needs files"),
         ("default =", "default", "line"),
     ],
 )

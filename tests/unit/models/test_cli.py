@@ -37,8 +37,8 @@ def test_quiet_is_quiet(run) -> None:  # type: ignore[no-untyped-def]
 def test_list_in_both_forms(run) -> None:  # type: ignore[no-untyped-def]
     run("fetch", "two", "--quiet")
     states = {m["name"]: m["state"] for m in json.loads(run("list", "--json").stdout)}
-    assert states == {"one": "available", "two": "installed", "later": "planned"}
-    assert "not yet available" in run("list").stdout
+    assert states == {"one": "available", "two": "installed", "later": "manual"}
+    assert "download by hand" in run("list").stdout
 
 
 def test_verify(run, data: Path) -> None:  # type: ignore[no-untyped-def]

@@ -88,8 +88,8 @@ def test_a_sum_that_differs_installs_nothing(registry: Registry, catalog: Catalo
     assert fetch(catalog, ["one"]) == ("one", "two")
 
 
-def test_planned_engines_are_refused_with_an_alternative(catalog: Catalog) -> None:
-    with pytest.raises(EngineUnavailable, match="Use one for now"):
+def test_what_people_must_fetch_themselves_says_how(catalog: Catalog) -> None:
+    with pytest.raises(EngineUnavailable, match=r"vosk-model-later-0\.1\.zip.*asr\.vosk_models\] es =.*Or use one"):
         fetch(catalog, ["later"])
 
 
