@@ -43,3 +43,15 @@ def word_errors(references: Sequence[str], hypotheses: Sequence[str], language: 
         measured = jiwer.process_words(" ".join(wanted), " ".join(got))
         errors += measured.substitutions + measured.deletions + measured.insertions
     return errors, words
+
+
+def says_digits(text: str, language: Language) -> bool:
+    """Whether three digits or more are read one by one: engines group such strings, rightly or not, so they are also
+    scored apart."""
+    digits = {str(num2words(digit, lang=language)) for digit in range(10)}
+    run = 0
+    for word in normalise(text, language):
+        run = run + 1 if word in digits else 0
+        if run == 3:
+            return True
+    return False
