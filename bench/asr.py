@@ -28,7 +28,7 @@ from bench.asr_measure import Latencies, Revisions, percentiles
 from bench.corpus import CONDITIONS, Condition, CorpusError, Utterance, make_calls, read_manifest, transmit, write_wav
 from bench.corpus import resample as to_rate
 from bench.peers.process import PeerProcess, heard_from
-from bench.peers.protocol import Unavailable, rss_mb
+from bench.peers.protocol import UnavailableError, rss_mb
 from bench.text import says_digits, word_errors
 from models.asr.registry import open_recogniser
 from models.errors import ModelsError
@@ -87,14 +87,14 @@ def measure(system: str, utterances: Sequence[Utterance], condition: Condition, 
     row = Row(system, language, condition.name)
     try:
         peer = PeerProcess(SYSTEMS[system][1], log=folder / f"{system}.log")
-    except Unavailable as error:
+    except UnavailableError as error:
         row.why = str(error)
         return row
     try:
         opened = peer.ask(op="open", language=language)
         row.model = str(opened["name"])
         _hear_all(peer, int(opened["rate"]), utterances, condition, folder, row)
-    except Unavailable as error:
+    except UnavailableError as error:
         row.why = str(error)
     finally:
         peer.close()

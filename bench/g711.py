@@ -1,4 +1,4 @@
-"""G.711 µ-law and A-law (ITU-T G.711, tables 1a to 2b) on 16-bit linear samples, and the concealment of lost packets."""
+"""G.711 µ-law and A-law (ITU-T G.711) on 16-bit linear samples, and what a receiver makes of lost packets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def to_ulaw(pcm: Pcm) -> bytes:
     biased = np.minimum(np.abs(value), 8158) + 33
     segment = _bit_length(biased) - 6
     code = (segment << 4) | ((biased >> (segment + 1)) & 0x0F)
-    return (code ^ sign).astype(np.uint8).tobytes()
+    return bytes((code ^ sign).astype(np.uint8))
 
 
 def from_ulaw(data: bytes) -> Pcm:
@@ -41,7 +41,7 @@ def to_alaw(pcm: Pcm) -> bytes:
     magnitude = np.where(value < 0, -value - 1, value)
     segment = np.maximum(_bit_length(magnitude) - 5, 0)
     code = (segment << 4) | ((magnitude >> np.maximum(segment, 1)) & 0x0F)
-    return (code ^ sign).astype(np.uint8).tobytes()
+    return bytes((code ^ sign).astype(np.uint8))
 
 
 def from_alaw(data: bytes) -> Pcm:
@@ -49,12 +49,14 @@ def from_alaw(data: bytes) -> Pcm:
     code = np.frombuffer(data, np.uint8).astype(np.int32) ^ 0x55
     segment = (code & 0x70) >> 4
     value = ((code & 0x0F) << 4) + np.where(segment, 0x108, 8) << np.maximum(segment - 1, 0)
-    return np.where(code & 0x80, value, -value).astype(np.int16)
+    pcm: Pcm = np.where(code & 0x80, value, -value).astype(np.int16)
+    return pcm
 
 
 def _bit_length(value: NDArray[np.int32]) -> NDArray[np.int32]:
     """Binary digits of each non-negative integer below 2**24."""
-    return np.frexp(value.astype(np.float64))[1].astype(np.int32)
+    exponent: NDArray[np.int32] = np.frexp(value.astype(np.float64))[1].astype(np.int32)
+    return exponent
 
 
 def losses(packets: int, share: float, random: np.random.Generator, *, burst: float = 1.0) -> NDArray[np.bool_]:

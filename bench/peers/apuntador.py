@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from bench.peers.protocol import Heard, MediaClock, Pcm, Text, Unavailable, serve
+from bench.peers.protocol import Heard, MediaClock, Pcm, Text, UnavailableError, serve
 from models.asr.endpoint import EndpointConfig
 from models.asr.moonshine import MoonshineDecoder, MoonshineRecogniser
 from models.asr.registry import TOKENIZER, VAD, available, open_recogniser
@@ -88,7 +88,7 @@ def open_streamed(language: str) -> Streamed:
 def open_offline(language: str) -> Offline:
     names = [model.name for model in available() if model.language == language and model.engine == "moonshine"]
     if not names:
-        raise Unavailable(f"no Moonshine model for {language!r} (apuntador models fetch --language {language})")
+        raise UnavailableError(f"no Moonshine model for {language!r} (apuntador models fetch --language {language})")
     name, store = names[0], Store()
     decoder = MoonshineDecoder(store.require(name, language), store.require(TOKENIZER, language) / "tokenizer.json")
     vad = SileroModel(store.require(VAD, language) / "silero_vad.onnx")

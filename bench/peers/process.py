@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.peers.protocol import Heard, Text, Unavailable
+from bench.peers.protocol import Heard, Text, UnavailableError
 
 _ROOT = Path(__file__).parents[2]
 
@@ -18,7 +18,7 @@ class PeerProcess:
     """`command` runs a worker. One thread per process, so that systems compare and CPU seconds are of a core.
 
     Raises:
-        Unavailable: from the constructor and `open`: it cannot run here, and why.
+        UnavailableError: from the constructor and `open`: it cannot run here, and why.
     """
 
     def __init__(self, command: Sequence[str], *, log: Path) -> None:
@@ -30,10 +30,10 @@ class PeerProcess:
                     command, cwd=_ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
                 )
         except OSError as error:
-            raise Unavailable(f"{command[0]} does not start: {error}") from error
+            raise UnavailableError(f"{command[0]} does not start: {error}") from error
 
     def ask(self, **request: object) -> dict[str, Any]:
-        """One request, one answer. Raises `Unavailable` when the worker has an error or has died."""
+        """One request, one answer. Raises `UnavailableError` when the worker has an error or has died."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
@@ -45,10 +45,10 @@ class PeerProcess:
         if not line:
             code = self._process.wait()
             said = self._log.read_text("utf-8", "replace").strip().splitlines()
-            raise Unavailable(f"its process ended with {code}: {said[-1] if said else 'without a word'}")
+            raise UnavailableError(f"its process ended with {code}: {said[-1] if said else 'without a word'}")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise Unavailable(str(answer["error"]))
+            raise UnavailableError(str(answer["error"]))
         return answer
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """How the bench talks to a recogniser's process: JSON lines over stdin and stdout, one answer to each request.
 
     {"op": "open", "language": "es"}         → {"name": "...", "rate": 16000}
-    {"op": "hear", "path": "/tmp/a.wav"}     → {"text": "...", "cpu_s": 0.2, "rss_mb": 300, "peak_mb": 350, "shown": [...]}
+    {"op": "hear", "path": "/tmp/a.wav"}     → {"text": "...", "cpu_s": 0.2, "peak_mb": 350, "shown": [...]}
     {"op": "streams", "path": "...", "count": 8}  → {"mb_per_stream": 1.2}      # or null: it has no streams
 
 `rate` is the sample rate the worker wants its 16-bit mono WAV files in; 0 takes 8000 and 16000. `shown` is every text
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 Pcm = NDArray[np.int16]
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """The recogniser cannot be opened here; the message says why."""
 
 
@@ -91,7 +91,7 @@ class MediaClock:
 
 
 def serve(opener: Any) -> None:
-    """Answer requests until stdin ends. `opener`: language → `Engine`; may raise `Unavailable`."""
+    """Answer requests until stdin ends. `opener`: language → `Engine`; may raise `UnavailableError`."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # native libraries print to the descriptor, not to sys.stdout
     engine: Engine | None = None
@@ -108,7 +108,7 @@ def serve(opener: Any) -> None:
             else:
                 answer = {"mb_per_stream": _measure_streams(engine, Path(request["path"]), int(request["count"]))}
         except Exception as error:  # a request that fails must not end the run
-            answer = {"error": f"{error}" if isinstance(error, Unavailable) else f"{type(error).__name__}: {error}"}
+            answer = {"error": f"{error}" if isinstance(error, UnavailableError) else f"{type(error).__name__}: {error}"}
         answers.write(json.dumps(answer, ensure_ascii=False) + "\n")
         answers.flush()
 
