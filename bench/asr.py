@@ -34,10 +34,24 @@ from models.asr.registry import open_recogniser
 from models.errors import ModelsError
 
 OUT = Path(__file__).parent / "out" / "asr.json"
+PEERS = Path(__file__).parents[1] / ".venv-peers"
+
+
+def _peer(module: str, *options: str) -> list[str]:
+    return [str(PEERS / "bin" / "python"), "-m", f"bench.peers.{module}", str(PEERS / "models"), *options]
+
+
 SYSTEMS = {
-    "apuntador": ("streamed", [sys.executable, "-m", "bench.peers.apuntador"]),
-    "apuntador-offline": ("one decode", [sys.executable, "-m", "bench.peers.apuntador", "--offline"]),
+    "apuntador": [sys.executable, "-m", "bench.peers.apuntador"],
+    "apuntador-offline": [sys.executable, "-m", "bench.peers.apuntador", "--offline"],
+    "faster-whisper": _peer("whisper"),
+    "whisper-streaming": _peer("whisper", "--stream"),
+    "moonshine-voice": _peer("moonshine_voice", "--stream"),
+    "moonshine-voice-offline": _peer("moonshine_voice"),
+    "sherpa-onnx": _peer("sherpa"),
+    "vosk": _peer("vosk"),
 }
+"""The command of each system's worker."""
 _STREAMS = 8  # opened at once to see what each takes
 
 
@@ -86,7 +100,7 @@ def measure(system: str, utterances: Sequence[Utterance], condition: Condition, 
     language = utterances[0].language
     row = Row(system, language, condition.name)
     try:
-        peer = PeerProcess(SYSTEMS[system][1], log=folder / f"{system}.log")
+        peer = PeerProcess(SYSTEMS[system], log=folder / f"{system}.log")
     except UnavailableError as error:
         row.why = str(error)
         return row
@@ -134,11 +148,11 @@ def _wer(pairs: Sequence[Pair]) -> float | None:
 def print_rows(rows: Sequence[Row]) -> None:
     """The table."""
     print(
-        f"{'lang':<5}{'condition':<12}{'system':<20}{'WER %':>6}{'no dig.':>8}{'RTF':>7}{'CPU-s/h':>8}{'peak MB':>8}"
+        f"{'lang':<5}{'condition':<12}{'system':<25}{'WER %':>6}{'no dig.':>8}{'RTF':>7}{'CPU-s/h':>8}{'peak MB':>8}"
         f"{'MB/strm':>8}{'revised':>8}{'broken':>7}  model"
     )
     for row in rows:
-        head = f"{row.language:<5}{row.condition:<12}{row.system:<20}"
+        head = f"{row.language:<5}{row.condition:<12}{row.system:<25}"
         if row.why:
             print(f"{head}{'n/a':>6}  {row.why}")
             continue

@@ -23,6 +23,8 @@ class PeerProcess:
 
     def __init__(self, command: Sequence[str], *, log: Path) -> None:
         self._log = log
+        if not Path(command[0]).exists():
+            raise UnavailableError("the peers are not installed (make bench-peers)")
         environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(_ROOT), "HF_HUB_OFFLINE": "1"}
         try:
             with log.open("wb") as errors:

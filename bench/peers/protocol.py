@@ -91,7 +91,11 @@ class MediaClock:
 
 
 def serve(opener: Any) -> None:
-    """Answer requests until stdin ends. `opener`: language → `Engine`; may raise `UnavailableError`."""
+    """Answer requests until stdin ends. `opener`: language → `Engine`; may raise `UnavailableError`.
+
+    The process stays on one core, so that every system has the same and thread pools do not spin on others.
+    """
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # native libraries print to the descriptor, not to sys.stdout
     engine: Engine | None = None
