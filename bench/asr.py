@@ -2,280 +2,228 @@
 
     python -m bench.asr MANIFEST [--language es] [--condition clean --condition ulaw] [--system apuntador]
                         [--limit N] [--show] [--json OUT]
-    python -m bench.asr MANIFEST --calls 1 --calls 4 [--language es] [--condition ulaw] [--seconds 60]
+    python -m bench.asr MANIFEST --legs [--seconds 60]           # latency, each leg on a core of its own
+    python -m bench.asr MANIFEST --calls 1 --calls 4             # many calls on one core; --calls 0: until they break
 
-MANIFEST is a tab-separated file with the header `path, language, text`; paths are relative to it. `--packaged` takes
-the prompts that Debian packages instead (see `bench.packaged`). Each system runs in a process of its own, on one
-thread, and hears the same samples. With `--calls`, the product's recogniser serves so many two-leg calls on a simulated
-clock (see `bench.asr_clock`): latencies, load of the core, and where the budgets break.
+MANIFEST is a tab-separated file with the header `path, language, text`; paths are relative to it. Instead of it,
+`--packaged` takes the prompts that Debian packages (see `bench.packaged`), and, for latency, `--demo` the product's
+demo conversations, whose word times are known. Each system runs in a process of its own, on one core, and hears the
+same samples; `make bench-peers` installs the peers. Times under load are on a simulated clock: see `bench.asr_clock`.
 """
 
 import argparse
-import gc
 import json
 import os
 import platform
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from assist.events import Language
-from bench.asr_clock import simulate
-from bench.asr_measure import Latencies, Revisions, percentiles
-from bench.corpus import CONDITIONS, Condition, CorpusError, Utterance, make_calls, read_manifest, transmit, write_wav
-from bench.corpus import resample as to_rate
-from bench.peers.process import PeerProcess, heard_from
-from bench.peers.protocol import UnavailableError, rss_mb
-from bench.text import says_digits, word_errors
+from bench.asr_calls import LADDER, CallsRow, measure_calls
+from bench.asr_measure import WordEnds, word_ends
+from bench.asr_systems import OURS, STREAMED, SYSTEMS, Listener, Row, measure, measure_legs, spoken_words
+from bench.corpus import CONDITIONS, Condition, CorpusError, Utterance, read_manifest
+from bench.legs import Leg, demo_calls, make_calls
+from bench.packaged import packaged_prompts
+from bench.peers.protocol import UnavailableError
 from models.asr.registry import open_recogniser
 from models.errors import ModelsError
 
 OUT = Path(__file__).parent / "out" / "asr.json"
-PEERS = Path(__file__).parents[1] / ".venv-peers"
-
-
-def _peer(module: str, *options: str) -> list[str]:
-    return [str(PEERS / "bin" / "python"), "-m", f"bench.peers.{module}", str(PEERS / "models"), *options]
-
-
-SYSTEMS = {
-    "apuntador": [sys.executable, "-m", "bench.peers.apuntador"],
-    "apuntador-offline": [sys.executable, "-m", "bench.peers.apuntador", "--offline"],
-    "faster-whisper": _peer("whisper"),
-    "whisper-streaming": _peer("whisper", "--stream"),
-    "moonshine-voice": _peer("moonshine_voice", "--stream"),
-    "moonshine-voice-offline": _peer("moonshine_voice"),
-    "sherpa-onnx": _peer("sherpa"),
-    "vosk": _peer("vosk"),
-}
-"""The command of each system's worker."""
-_STREAMS = 8  # opened at once to see what each takes
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """What was said in a recording and what was heard; counts of words."""
-
-    name: str
-    reference: str
-    hypothesis: str
-    errors: int
-    words: int
-    digits: bool
-
-
-@dataclass(slots=True)
-class Row:
-    """One system in one language and condition. `why` says why there are no figures.
-
-    WER in percent, of all utterances and of those without digit strings (None when there are none with); CPU in seconds
-    per second of audio; memory in MB; `first_ms` and `final_ms`: latencies of one stream on a core of its own.
-    """
-
-    system: str
-    language: str
-    condition: str
-    model: str = ""
-    why: str = ""
-    wer: float | None = None
-    wer_no_digits: float | None = None
-    audio_s: float = 0.0
-    cpu_s: float = 0.0
-    peak_mb: float = 0.0
-    mb_per_stream: float | None = None
-    revisions: Revisions | None = None
-    final_ms: dict[str, int] | None = None
-    pairs: list[Pair] = field(default_factory=list)
-
-    @property
-    def rtf(self) -> float:
-        return self.cpu_s / self.audio_s if self.audio_s else 0.0
-
-
-def measure(system: str, utterances: Sequence[Utterance], condition: Condition, folder: Path) -> Row:
-    """All utterances, of one language, through one system."""
-    language = utterances[0].language
-    row = Row(system, language, condition.name)
-    try:
-        peer = PeerProcess(SYSTEMS[system], log=folder / f"{system}.log")
-    except UnavailableError as error:
-        row.why = str(error)
-        return row
-    try:
-        opened = peer.ask(op="open", language=language)
-        row.model = str(opened["name"])
-        _hear_all(peer, int(opened["rate"]), utterances, condition, folder, row)
-    except UnavailableError as error:
-        row.why = str(error)
-    finally:
-        peer.close()
-    return row
-
-
-def _hear_all(
-    peer: PeerProcess, rate: int, utterances: Sequence[Utterance], condition: Condition, folder: Path, row: Row
-) -> None:
-    revisions = Revisions()
-    path = folder / "heard.wav"
-    for utterance in utterances:
-        pcm, heard_rate = transmit(utterance, condition)
-        write_wav(path, to_rate(pcm, heard_rate, rate or heard_rate), rate or heard_rate)
-        answer = peer.ask(op="hear", path=str(path))
-        heard = heard_from(answer)
-        errors, words = word_errors([utterance.text], [heard.text], utterance.language)
-        digits = says_digits(utterance.text, utterance.language)
-        row.pairs.append(Pair(utterance.name, utterance.text, heard.text, errors, words, digits))
-        row.audio_s += utterance.seconds
-        row.cpu_s += float(answer["cpu_s"])
-        row.peak_mb = float(answer["peak_mb"])
-        revisions.add(heard.shown, utterance.language)
-    streams = peer.ask(op="streams", path=str(path), count=_STREAMS)
-    row.mb_per_stream = streams["mb_per_stream"]
-    row.revisions = revisions if revisions.shown else None
-    row.wer = _wer(row.pairs)
-    if any(pair.digits for pair in row.pairs):
-        row.wer_no_digits = _wer([pair for pair in row.pairs if not pair.digits])
-
-
-def _wer(pairs: Sequence[Pair]) -> float | None:
-    words = sum(pair.words for pair in pairs)
-    return 100 * sum(pair.errors for pair in pairs) / words if words else None
+_LANGUAGES: tuple[Language, ...] = ("es", "en")
+Source = Callable[[Language, Condition, int], list[Leg]]
 
 
 def print_rows(rows: Sequence[Row]) -> None:
-    """The table."""
+    """Error rates and costs. calls/core is what the CPU alone would carry: 1 / (0.8 x RTF)."""
     print(
-        f"{'lang':<5}{'condition':<12}{'system':<25}{'WER %':>6}{'no dig.':>8}{'RTF':>7}{'CPU-s/h':>8}{'peak MB':>8}"
-        f"{'MB/strm':>8}{'revised':>8}{'broken':>7}  model"
+        f"{'lang':<5}{'condition':<12}{'system':<25}{'WER %':>6}{'no dig.':>8}{'RTF':>7}{'CPU-s/h':>8}"
+        f"{'calls/core':>11}{'peak MB':>8}{'MB/strm':>8}{'revised':>8}{'broken':>9}  model"
     )
     for row in rows:
         head = f"{row.language:<5}{row.condition:<12}{row.system:<25}"
         if row.why:
             print(f"{head}{'n/a':>6}  {row.why}")
             continue
-        revised = broken = "-"
-        if row.revisions:
-            revised = f"{row.revisions.revised / row.revisions.shown:.1%}"
-            broken = f"{row.revisions.broken}/{row.revisions.stable}"
-        each = "-" if row.mb_per_stream is None else f"{row.mb_per_stream:.1f}"
         print(
             f"{head}{_number(row.wer):>6}{_number(row.wer_no_digits):>8}{row.rtf:>7.3f}{3600 * row.rtf:>8.0f}"
-            f"{row.peak_mb:>8.0f}{each:>8}{revised:>8}{broken:>7}  {row.model}",
+            f"{row.calls_by_cpu:>11.1f}{row.peak_mb:>8.0f}{_number(row.mb_per_stream):>8}{_revised(row)}  {row.model}",
             flush=True,
         )
+
+
+def print_leg_rows(rows: Sequence[Row]) -> None:
+    """Latencies of one leg on a core of its own; load is CPU seconds per second of the leg."""
+    print(
+        f"{'lang':<5}{'condition':<12}{'system':<20}{'load':>6}{'word→partial ms':>18}{'word→stable ms':>18}"
+        f"{'end→final ms':>18}{'revised':>8}{'broken':>9}  model"
+    )
+    for row in rows:
+        head = f"{row.language:<5}{row.condition:<12}{row.system:<20}"
+        if row.why:
+            print(f"{head}{'n/a':>6}  {row.why}")
+            continue
+        cells = "".join(f"{_percentiles(values):>18}" for values in (row.partial, row.stable, row.final))
+        print(f"{head}{row.rtf:>6.2f}{cells}{_revised(row)}  {row.model}", flush=True)
+
+
+def _revised(row: Row) -> str:
+    if row.revisions is None:
+        return f"{'-':>8}{'-':>9}"
+    counts = row.revisions
+    return f"{counts.revised / max(1, counts.shown):>8.1%}{f'{counts.broken}/{counts.stable}':>9}"
 
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
 
 
+def _percentiles(values: dict[str, int] | None) -> str:
+    return "/".join(str(values[p]) for p in ("p50", "p95", "p99")) if values else "n/a"
+
+
 def print_differences(row: Row) -> None:
     """The utterances that were misheard, the worst first."""
+    print(f"{row.system}, {row.language}, {row.condition}")
     for pair in sorted(row.pairs, key=lambda pair: -pair.errors):
         if pair.errors:
             print(f"  {pair.errors}/{pair.words} {pair.name}\n    said  {pair.reference}\n    heard {pair.hypothesis}")
 
 
-def measure_calls(utterances: Sequence[Utterance], condition: Condition, calls: int, seconds: float) -> dict[str, Any]:
-    """So many two-leg calls on one simulated core: one line of the table. Latencies in milliseconds."""
-    language: Language = utterances[0].language
-    legs = make_calls(utterances, condition, calls, seconds)
-    recogniser = open_recogniser(language)
-    gc.collect()
-    before = rss_mb()
-    streams = [recogniser.stream(leg.rate) for leg in legs]
-    run = simulate(streams, [leg.pcm for leg in legs])
-    memory = (rss_mb() - before) / calls
-    latencies, revisions = Latencies(), Revisions()
-    for leg, shown in zip(legs, run.shown, strict=True):
-        latencies.add(shown, leg, language)
-        revisions.add([item.transcript for item in shown], language)
-    recogniser.close()
-    return {
-        "language": language,
-        "condition": condition.name,
-        "model": recogniser.name,
-        "calls": calls,
-        "speech": sum(float(leg.speech.mean()) for leg in legs) / len(legs),
-        "load": run.load(seconds),
-        "behind_ms": round(run.behind * 1000),
-        "partial": percentiles(latencies.partial),
-        "stable": percentiles(latencies.stable),
-        "final": percentiles(latencies.final),
-        "finals": len(latencies.final),
-        "mb_per_call": memory,
-        "revisions": asdict(revisions),
-        "broken_budgets": broken_budgets(latencies, calls),
-    }
-
-
-def broken_budgets(latencies: Latencies, calls: int) -> list[str]:
-    """Which budgets (issue 3) do not hold, in milliseconds."""
-    limits = [("partial", "p50", 350), ("partial", "p95", 900), ("final", "p95", 700 if calls == 1 else 900)]
-    measured = {"partial": percentiles(latencies.partial), "final": percentiles(latencies.final)}
-    broken = []
-    for name, percent, limit in limits:
-        values = measured[name]
-        if values and values[percent] > limit:
-            broken.append(f"{name} {percent} {values[percent]} > {limit}")
-    return broken
-
-
 def print_call_head() -> None:
     print(
         f"{'lang':<5}{'condition':<12}{'calls':>5}{'load':>6}{'word→partial ms':>18}{'word→stable ms':>18}"
-        f"{'end→final ms':>18}{'behind':>8}{'MB/call':>8}{'revised':>8}{'broken':>8}  budgets"
+        f"{'end→final ms':>18}{'behind':>8}{'RSS MB':>8}{'revised':>8}{'broken':>9}  budgets"
     )
 
 
-def print_call_row(row: dict[str, Any]) -> None:
-    def cell(name: str) -> str:
-        values = row[name]
-        return "/".join(str(values[p]) for p in ("p50", "p95", "p99")) if values else "n/a"
-
-    counts = row["revisions"]
+def print_call_row(row: CallsRow) -> None:
+    cells = "".join(f"{_percentiles(values):>18}" for values in (row.partial, row.stable, row.final))
+    counts = row.revisions
     print(
-        f"{row['language']:<5}{row['condition']:<12}{row['calls']:>5}{row['load']:>6.2f}{cell('partial'):>18}"
-        f"{cell('stable'):>18}{cell('final'):>18}{row['behind_ms']:>8}{row['mb_per_call']:>8.1f}"
-        f"{counts['revised'] / max(1, counts['shown']):>8.1%}{counts['broken']:>4}/{counts['stable']:<4}"
-        f" {'; '.join(row['broken_budgets']) or 'held'}",
+        f"{row.language:<5}{row.condition:<12}{row.calls:>5}{row.load:>6.2f}{cells}{row.behind_ms:>8}{row.rss_mb:>8.0f}"
+        f"{counts.revised / max(1, counts.shown):>8.1%}{f'{counts.broken}/{counts.stable}':>9}"
+        f"  {'; '.join(row.broken_budgets) or 'held'}",
         flush=True,
     )
 
 
-def main() -> int:
+def run_systems(
+    jobs: Sequence[tuple[Condition, Sequence[Utterance]]], systems: Sequence[str], *, show: bool
+) -> list[dict[str, Any]]:
+    """Error rates and costs of each system on each job."""
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="apuntador-bench-") as folder:
+        for condition, utterances in jobs:
+            batch = [measure(system, utterances, condition, Path(folder)) for system in systems]
+            print_rows(batch)
+            for row in batch if show else []:
+                print_differences(row)
+            rows += batch
+    return [asdict(row) | {"rtf": row.rtf, "calls_by_cpu": row.calls_by_cpu} for row in rows]
+
+
+def run_legs(
+    languages: Sequence[Language], conditions: Sequence[Condition], source: Source, systems: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Latencies of each streaming system on the two legs of one call."""
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="apuntador-bench-") as name:
+        folder = Path(name)
+        for language in languages:
+            for condition in conditions:
+                legs = source(language, condition, 1)
+                spoken = [_spoken(leg, language, folder) for leg in legs]
+                batch = [measure_legs(system, legs, language, condition, folder, spoken) for system in systems]
+                print_leg_rows(batch)
+                rows += batch
+    return [asdict(row) | {"rtf": row.rtf} for row in rows]
+
+
+def _spoken(leg: Leg, language: Language, folder: Path) -> WordEnds:
+    """When each word ends: as the leg knows, or as the product's engine says, which then is everybody's clock."""
+    if leg.words:
+        return word_ends(leg.words, language)
+    try:
+        with Listener(OURS, language, folder) as listener:
+            return spoken_words(listener.hear(leg.pcm, leg.rate)[0], language)
+    except UnavailableError:
+        return []
+
+
+def run_calls(
+    languages: Sequence[Language], conditions: Sequence[Condition], source: Source, name: str, numbers: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Growth with the number of calls; with `numbers` (0,), until a budget breaks."""
+    rows = []
+    print_call_head()
+    for language in languages:
+        recogniser = open_recogniser(language)
+        for condition in conditions:
+            for calls in LADDER if list(numbers) == [0] else numbers:
+                row = measure_calls(recogniser, source(language, condition, calls), language, condition.name, name)
+                print_call_row(row)
+                rows.append(asdict(row))
+                if list(numbers) == [0] and row.broken_budgets:
+                    break
+        recogniser.close()
+    return rows
+
+
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("--language", action="append", choices=["es", "en"])
+    corpus = parser.add_mutually_exclusive_group(required=True)
+    corpus.add_argument("manifest", type=Path, nargs="?")
+    corpus.add_argument("--packaged", action="store_true", help="the prompts in Debian's packages")
+    corpus.add_argument("--demo", action="store_true", help="the demo conversations (with --legs or --calls)")
+    parser.add_argument("--language", action="append", choices=_LANGUAGES)
     parser.add_argument("--condition", action="append", choices=list(CONDITIONS))
     parser.add_argument("--system", action="append", choices=list(SYSTEMS))
     parser.add_argument("--limit", type=int, help="utterances per language")
     parser.add_argument("--show", action="store_true", help="list what was misheard")
-    parser.add_argument("--calls", action="append", type=int, help="two-leg calls on the simulated clock")
-    parser.add_argument("--seconds", type=float, default=60, help="length of each of those calls")
+    parser.add_argument("--legs", action="store_true", help="latency, each leg on a core of its own")
+    parser.add_argument(
+        "--calls", action="append", type=int, help="calls on one simulated core; 0: until budgets break"
+    )
+    parser.add_argument("--seconds", type=float, default=60, help="length of the calls made of a manifest")
     parser.add_argument("--json", type=Path, default=OUT)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    if args.demo and not (args.legs or args.calls):
+        parser.error("--demo goes with --legs or --calls: its legs are whole calls")
     try:
-        utterances = read_manifest(args.manifest)
+        groups = _read(args)
     except CorpusError as error:
         print(f"bench.asr: {error}", file=sys.stderr)
         return 2
-    by_language = {
-        language: [u for u in utterances if u.language == language][: args.limit]
-        for language in args.language or ["es", "en"]
+    conditions = [CONDITIONS[name] for name in args.condition or ["clean", "ulaw"]]
+    languages = [language for language in args.language or _LANGUAGES if args.demo or groups[language]]
+    print(f"one core of {os.cpu_count()}, {platform.machine()}")
+    result: dict[str, Any] = {
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "rows": [],
+        "legs": [],
+        "calls": [],
     }
-    chosen = [CONDITIONS[name] for name in args.condition or ["clean", "ulaw"]]
-    print(f"one thread; {os.cpu_count()} cores, {platform.machine()}")
-    result: dict[str, Any] = {"cores": os.cpu_count(), "machine": platform.machine(), "rows": [], "calls": []}
-    jobs = [(condition, group) for group in by_language.values() if group for condition in chosen]
+
+    def source(language: Language, condition: Condition, calls: int) -> list[Leg]:
+        if args.demo:
+            return demo_calls(language, condition, calls)
+        return make_calls(groups[language], condition, calls, args.seconds)
+
     try:
         if args.calls:
-            result["calls"] = _run_calls(jobs, args.calls, args.seconds)
-        else:
-            result["rows"] = _run_systems(jobs, args.system or list(SYSTEMS), show=args.show)
+            name = "demo" if args.demo else "manifest"
+            result["calls"] = run_calls(languages, conditions, source, name, args.calls)
+        if args.legs:
+            result["legs"] = run_legs(languages, conditions, source, args.system or STREAMED)
+        if not args.calls and not args.legs:
+            jobs = [(condition, groups[language]) for language in languages for condition in conditions]
+            result["rows"] = run_systems(jobs, args.system or list(SYSTEMS), show=args.show)
     except ModelsError as error:
         print(f"bench.asr: {error}", file=sys.stderr)
         return 2
@@ -284,31 +232,11 @@ def main() -> int:
     return 0
 
 
-def _run_systems(
-    jobs: Sequence[tuple[Condition, Sequence[Utterance]]], systems: Sequence[str], *, show: bool
-) -> list[dict[str, Any]]:
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="apuntador-bench-") as folder:
-        for condition, utterances in jobs:
-            rows += [measure(system, utterances, condition, Path(folder)) for system in systems]
-            print_rows(rows[-len(systems) :])
-            if show:
-                for row in rows[-len(systems) :]:
-                    print(f"{row.system}, {row.language}, {row.condition}")
-                    print_differences(row)
-    return [asdict(row) | {"rtf": row.rtf} for row in rows]
-
-
-def _run_calls(
-    jobs: Sequence[tuple[Condition, Sequence[Utterance]]], numbers: Sequence[int], seconds: float
-) -> list[dict[str, Any]]:
-    rows = []
-    print_call_head()
-    for condition, utterances in jobs:
-        for calls in numbers:
-            rows.append(measure_calls(utterances, condition, calls, seconds))
-            print_call_row(rows[-1])
-    return rows
+def _read(args: argparse.Namespace) -> dict[Language, list[Utterance]]:
+    if args.demo:
+        return {}
+    everything = packaged_prompts() if args.packaged else read_manifest(args.manifest)
+    return {language: [u for u in everything if u.language == language][: args.limit] for language in _LANGUAGES}
 
 
 if __name__ == "__main__":

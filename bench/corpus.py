@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import wave
 import zlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias, cast
+from typing import Final, cast
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
 from assist.events import Language
 from bench import g711
 from bench.g711 import Pcm
 
 WIDE: Final = 16000
-TICK: Final = 0.01
-"""Seconds to which the end of speech is known."""
-Flags: TypeAlias = NDArray[np.bool_]
 _COLUMNS: Final = ["path", "language", "text"]
 _LANGUAGES: Final = ("es", "en")
 
@@ -162,72 +157,3 @@ def transmit(utterance: Utterance, condition: Condition) -> tuple[Pcm, int]:
         packets = -(-heard.size // g711.PACKET)
         heard = g711.conceal(heard, g711.losses(packets, condition.loss, random, burst=condition.burst))
     return heard, g711.RATE
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One side of a made-up call: int16 [n] at `rate`, and which 10 ms of it are speech (see `loud`)."""
-
-    pcm: Pcm
-    rate: int
-    speech: Flags
-
-    def speech_end(self, begin: float, end: float) -> float | None:
-        """Second at which the last speech between two points of time ends; None when there is none."""
-        first = round(begin / TICK)
-        where = np.flatnonzero(self.speech[first : max(first, round(end / TICK))])
-        return float(first + where[-1] + 1) * TICK if where.size else None
-
-
-def make_calls(
-    utterances: Sequence[Utterance], condition: Condition, calls: int, seconds: float, *, seed: int = 1
-) -> list[Leg]:
-    """2 x `calls` legs of `seconds`: the two sides of a call take turns, each speaks 40 % of the time, on line noise
-    of -72 dBFS. Which utterances come when is drawn with `seed`; calls begin in different places."""
-    random = np.random.default_rng(seed)
-    legs: list[Leg] = []
-    for _ in range(calls):
-        order = _endlessly(utterances, random)
-        sides: tuple[list[tuple[int, Pcm]], list[tuple[int, Pcm]]] = ([], [])
-        rate, position, side = g711.RATE, 0, 0
-        position = int(random.uniform(0, 3) * g711.RATE)
-        while True:
-            utterance = next(order)
-            clip, rate = transmit(utterance, condition)
-            if position + clip.size > seconds * rate:
-                break
-            sides[side].append((position, clip))
-            # A quarter of each turn is silence on both sides: 40 % + 40 % + 20 %.
-            position += clip.size + round(clip.size * random.uniform(0.05, 0.45))
-            side = 1 - side
-        legs += [_lay_out(clips, rate, round(seconds * rate), random) for clips in sides]
-    return legs
-
-
-def _endlessly(utterances: Sequence[Utterance], random: np.random.Generator) -> Iterator[Utterance]:
-    while True:
-        for index in random.permutation(len(utterances)):
-            yield utterances[index]
-
-
-def _lay_out(clips: Sequence[tuple[int, Pcm]], rate: int, size: int, random: np.random.Generator) -> Leg:
-    pcm = np.rint(random.normal(0, 8, size)).astype(np.int16)
-    tick = round(rate * TICK)
-    speech = np.zeros(size // tick + 1, np.bool_)
-    for start, clip in clips:
-        pcm[start : start + clip.size] = clip
-        heard = loud(clip, rate)
-        speech[start // tick : start // tick + heard.size] |= heard
-    return Leg(pcm, rate, speech)
-
-
-def loud(pcm: Pcm, rate: int) -> Flags:
-    """Which 10 ms of a recording are speech by their level: within 35 dB of its loud parts and 10 dB above its quiet
-    ones. An end of speech that owes nothing to the recogniser under test; good to about 30 ms."""
-    size = round(rate * TICK)
-    frames = pcm[: pcm.size // size * size].reshape(-1, size).astype(np.float64)
-    level = 10 * np.log10((frames**2).mean(1) + 1)
-    if not level.size:
-        return np.zeros(0, np.bool_)
-    quiet = min(float(np.percentile(level, 5)), 30.0)  # a recording without any pause has no quiet part
-    return np.asarray(level > max(float(np.percentile(level, 95)) - 35, quiet + 10))

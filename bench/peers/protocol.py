@@ -112,7 +112,8 @@ def serve(opener: Any) -> None:
             else:
                 answer = {"mb_per_stream": _measure_streams(engine, Path(request["path"]), int(request["count"]))}
         except Exception as error:  # a request that fails must not end the run
-            answer = {"error": f"{error}" if isinstance(error, UnavailableError) else f"{type(error).__name__}: {error}"}
+            kind = "" if isinstance(error, UnavailableError) else f"{type(error).__name__}: "
+            answer = {"error": f"{kind}{error}"}
         answers.write(json.dumps(answer, ensure_ascii=False) + "\n")
         answers.flush()
 
