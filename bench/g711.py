@@ -19,9 +19,10 @@ _BLEND: Final = 32  # samples of cross-fade back into real audio
 
 def to_ulaw(pcm: Pcm) -> bytes:
     """Int16 [n] to n bytes."""
-    value = pcm.astype(np.int32) >> 2  # 14 bits
+    value = pcm.astype(np.int32)
     sign = np.where(value < 0, 0x7F, 0xFF)
-    biased = np.minimum(np.abs(value), 8158) + 33
+    # One's complement, so that both halves are cut to 14 bits alike (as in ITU-T G.191).
+    biased = np.minimum((np.where(value < 0, ~value, value) >> 2) + 33, 0x1FFF)
     segment = _bit_length(biased) - 6
     code = (segment << 4) | ((biased >> (segment + 1)) & 0x0F)
     return bytes((code ^ sign).astype(np.uint8))
@@ -36,9 +37,9 @@ def from_ulaw(data: bytes) -> Pcm:
 
 def to_alaw(pcm: Pcm) -> bytes:
     """Int16 [n] to n bytes."""
-    value = pcm.astype(np.int32) >> 3  # 13 bits
+    value = pcm.astype(np.int32)
     sign = np.where(value < 0, 0x55, 0xD5)
-    magnitude = np.where(value < 0, -value - 1, value)
+    magnitude = np.where(value < 0, ~value, value) >> 3  # 13 bits
     segment = np.maximum(_bit_length(magnitude) - 5, 0)
     code = (segment << 4) | ((magnitude >> np.maximum(segment, 1)) & 0x0F)
     return bytes((code ^ sign).astype(np.uint8))

@@ -10,11 +10,19 @@ from num2words import num2words
 from assist.events import Language
 
 _LONGEST_NUMBER = 7
+_SIGNS = {
+    "en": {"%": "percent", "#": "pound", "*": "star"},
+    "es": {"%": "por ciento", "#": "numeral", "*": "asterisco"},
+}
+_SPELLED = re.compile(r"\b[A-ZÑ](?:[ .-]+[A-ZÑ]\b){2,}")
 
 
 def normalise(text: str, language: Language) -> list[str]:
-    """Words of ``text`` as they would be spoken. Digit strings of seven and more are read digit by digit."""
-    text = text.lower().replace("%", " percent " if language == "en" else " por ciento ")
+    """Words of ``text`` as they would be spoken. Digit strings of seven and more are read digit by digit; letters that
+    are spelled out ("U S B") are one word."""
+    text = _SPELLED.sub(lambda match: re.sub(r"[ .-]", "", match[0]), text).lower()
+    for sign, word in _SIGNS[language].items():
+        text = text.replace(sign, f" {word} ")
     text = re.sub(r"\$\s*(\d[\d,.]*)", r"\1 dollars " if language == "en" else r"\1 pesos ", text)
     # A comma in English and a full stop in Spanish group thousands.
     text = re.sub(r"(\d)[,.](\d{3})\b", r"\1\2", text)
