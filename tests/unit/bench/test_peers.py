@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ def test_a_worker_opens_hears_and_says_what_it_cost(peer: PeerProcess, tmp_path:
 def test_an_error_is_an_answer_and_the_worker_lives_on(peer: PeerProcess, tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="nothing is open"):
         peer.ask(op="hear", path=wav(tmp_path))
-    with pytest.raises(UnavailableError, match="^no French here$"):
+    with pytest.raises(UnavailableError, match=r"^no French here$"):
         peer.ask(op="open", language="fr")
     peer.ask(op="open", language="en")
     with pytest.raises(UnavailableError, match="ValueError: nothing but zeros"):
@@ -138,7 +139,7 @@ def test_words_are_committed_when_two_passes_agree_and_all_come_out() -> None:
     assert [text.stable_chars for text in shown] == [0, 5, 11, 20]
     assert shown[-1].text == "w0 w1 w2 w3 w4 w5 hm"
     assert [text.final for text in shown] == [False, False, False, True]
-    assert all(b.text.startswith(a.text[: a.stable_chars]) for a, b in zip(shown, shown[1:], strict=False))
+    assert all(b.text.startswith(a.text[: a.stable_chars]) for a, b in pairwise(shown))
 
 
 def test_a_long_buffer_is_cut_and_nothing_is_lost_or_doubled() -> None:
