@@ -25,7 +25,7 @@ from typing import Any
 from assist.events import Language
 from bench.asr_calls import LADDER, CallsRow, measure_calls
 from bench.asr_measure import WordEnds, word_ends
-from bench.asr_systems import OURS, STREAMED, SYSTEMS, Listener, Row, measure, measure_legs, spoken_words
+from bench.asr_systems import OFFLINE, OURS, STREAMED, SYSTEMS, Listener, Row, measure, measure_legs, spoken_words
 from bench.corpus import CONDITIONS, Condition, CorpusError, Utterance, read_manifest
 from bench.legs import Leg, demo_calls, make_calls
 from bench.packaged import packaged_prompts
@@ -54,6 +54,10 @@ def print_rows(rows: Sequence[Row]) -> None:
             f"{row.calls_by_cpu:>11.1f}{row.peak_mb:>8.0f}{_number(row.mb_per_stream):>8}{_revised(row)}  {row.model}",
             flush=True,
         )
+    wer = {row.system: row.wer for row in rows}
+    streamed, whole = wer.get(OURS), wer.get(OFFLINE)
+    if streamed is not None and whole is not None:
+        print(f"streaming changes the word error rate of {OURS} by {streamed - whole:+.1f} points")
 
 
 def print_leg_rows(rows: Sequence[Row]) -> None:

@@ -18,6 +18,7 @@ from bench.text import says_digits, word_errors
 
 PEERS = Path(__file__).parents[1] / ".venv-peers"
 OURS = "apuntador"
+OFFLINE = "apuntador-offline"
 _STREAMS = 8  # opened at once to see what each takes
 _SPEECH = 0.4  # share of a leg that is speech
 
@@ -28,7 +29,7 @@ def _peer(module: str, *options: str) -> list[str]:
 
 SYSTEMS = {
     OURS: [sys.executable, "-m", "bench.peers.apuntador"],
-    "apuntador-offline": [sys.executable, "-m", "bench.peers.apuntador", "--offline"],
+    OFFLINE: [sys.executable, "-m", "bench.peers.apuntador", "--offline"],
     "faster-whisper": _peer("whisper"),
     "whisper-streaming": _peer("whisper", "--stream"),
     "moonshine-voice": _peer("moonshine_voice", "--stream"),
