@@ -101,7 +101,8 @@ def print_differences(row: Row) -> None:
 def print_call_head() -> None:
     print(
         f"{'lang':<5}{'condition':<12}{'calls':>5}{'load':>6}{'word→partial ms':>18}{'word→stable ms':>18}"
-        f"{'end→final ms':>18}{'behind':>8}{'RSS MB':>8}{'revised':>8}{'broken':>9}  budgets"
+        f"{'end→final ms':>18}{'behind':>7}{'word ends ±':>14}{'RSS MB':>8}{'revised':>8}{'broken':>9}"
+        "  budgets"
     )
 
 
@@ -109,7 +110,8 @@ def print_call_row(row: CallsRow) -> None:
     cells = "".join(f"{_percentiles(values):>18}" for values in (row.partial, row.stable, row.final))
     counts = row.revisions
     print(
-        f"{row.language:<5}{row.condition:<12}{row.calls:>5}{row.load:>6.2f}{cells}{row.behind_ms:>8}{row.rss_mb:>8.0f}"
+        f"{row.language:<5}{row.condition:<12}{row.calls:>5}{row.load:>6.2f}{cells}{row.behind_ms:>7}"
+        f"{_percentiles(row.word_times):>14}{row.rss_mb:>8.0f}"
         f"{counts.revised / max(1, counts.shown):>8.1%}{f'{counts.broken}/{counts.stable}':>9}"
         f"  {'; '.join(row.broken_budgets) or 'held'}",
         flush=True,

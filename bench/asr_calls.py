@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from assist.events import Language
 from bench.asr_clock import Policy, finals_first, simulate
-from bench.asr_measure import Latencies, Revisions, percentiles, word_ends
+from bench.asr_measure import Latencies, Revisions, percentiles, word_ends, word_time_errors
 from bench.legs import Leg
 from bench.peers.protocol import rss_mb
 from models.asr.types import Recogniser
@@ -20,7 +20,8 @@ LADDER = (1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 32)
 @dataclass(frozen=True, slots=True)
 class CallsRow:
     """One number of calls. Latencies in milliseconds; load: CPU seconds per second; behind_ms: the longest that a
-    final or new audio waited for the core; rss_mb: of this process, all streams open."""
+    final or new audio waited for the core; matched: share of the spoken words that were shown; word_times: how far the
+    engine's ends of words are off, where the legs know them; rss_mb: of this process, all streams open."""
 
     language: str
     condition: str
@@ -34,6 +35,7 @@ class CallsRow:
     stable: dict[str, int] | None
     final: dict[str, int] | None
     matched: float | None
+    word_times: dict[str, int] | None
     rss_mb: float
     revisions: Revisions
     broken_budgets: tuple[str, ...]
@@ -54,10 +56,12 @@ def measure_calls(
     run = simulate(streams, [leg.pcm for leg in legs], policy=policy)
     latencies, revisions = Latencies(), Revisions()
     words = 0
+    off: list[float] = []
     for leg, shown in zip(legs, run.shown, strict=True):
         finals = [item.transcript for item in shown if item.transcript.final]
-        known = leg.words or [(word.text, word.t1) for final in finals for word in final.words]
-        spoken = word_ends(known, language)
+        heard = word_ends(((word.text, word.t1) for final in finals for word in final.words), language)
+        spoken = word_ends(leg.words, language) if leg.words else heard
+        off += [abs(error) for error in word_time_errors(spoken, heard)] if leg.words else []
         words += len(spoken)
         latencies.add([(item.at, item.transcript) for item in shown], leg, language, spoken)
         revisions.add([item.transcript for item in shown], language)
@@ -75,6 +79,7 @@ def measure_calls(
         stable=percentiles(latencies.stable),
         final=percentiles(latencies.final),
         matched=len(latencies.partial) / words if words else None,
+        word_times=percentiles(off),
         rss_mb=rss_mb(),
         revisions=revisions,
         broken_budgets=tuple(broken_budgets(latencies, calls)),

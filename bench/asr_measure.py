@@ -115,6 +115,14 @@ def word_ends(words: Iterable[tuple[str, float]], language: Language) -> WordEnd
     )
 
 
+def word_time_errors(spoken: WordEnds, heard: WordEnds) -> list[float]:
+    """Seconds by which the ends of rightly heard words are off, early ones negative."""
+    blocks = SequenceMatcher(
+        None, [word for word, _ in spoken], [word for word, _ in heard], autojunk=False
+    ).get_matching_blocks()
+    return [heard[b.b + k][1] - spoken[b.a + k][1] for b in blocks for k in range(b.size)]
+
+
 def percentiles(values: Sequence[float]) -> dict[str, int] | None:
     """p50, p95, p99 in whole milliseconds; None of nothing."""
     if not values:

@@ -92,7 +92,7 @@ def open_offline(language: str) -> Offline:
     name, store = names[0], Store()
     decoder = MoonshineDecoder(store.require(name, language), store.require(TOKENIZER, language) / "tokenizer.json")
     vad = SileroModel(store.require(VAD, language) / "silero_vad.onnx")
-    config = StreamConfig(endpoint=EndpointConfig(early=0.16, hangover=_NEVER, longest=_NEVER))
+    config = StreamConfig(endpoint=EndpointConfig(hangover=_NEVER, longest=_NEVER))
     return Offline(MoonshineRecogniser(name, language, decoder, vad, config))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from assist.events import Language
 from bench.asr_calls import broken_budgets
-from bench.asr_measure import Latencies, Revisions, percentiles, word_ends
+from bench.asr_measure import Latencies, Revisions, percentiles, word_ends, word_time_errors
 from bench.legs import Leg
 from bench.peers.protocol import Text
 from bench.text import normalise, says_digits, word_errors
@@ -102,6 +102,12 @@ def test_a_withdrawn_text_has_no_latency_and_no_words_give_none() -> None:
 
 def test_numbers_become_words_with_one_end() -> None:
     assert word_ends([("Pay", 1.0), ("25", 1.8)], "en") == [("pay", 1.0), ("twenty", 1.8), ("five", 1.8)]
+
+
+def test_word_times_are_compared_for_the_words_that_were_heard_rightly() -> None:
+    heard = [("i", 1.25), ("went", 1.5), ("to", 1.5), ("pay", 2.0)]
+    assert word_time_errors(SPOKEN, heard) == pytest.approx([0.05, -0.1, 0.0])
+    assert word_time_errors(SPOKEN, []) == []
 
 
 def test_budgets_that_break_are_named() -> None:
