@@ -13,8 +13,6 @@ same samples; `make bench-peers` installs the peers. Times under load are on a s
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -28,6 +26,7 @@ from bench.asr_measure import WordEnds, word_ends
 from bench.asr_systems import OFFLINE, OURS, STREAMED, SYSTEMS, Listener, Row, measure, measure_legs, spoken_words
 from bench.corpus import CONDITIONS, Condition, CorpusError, Utterance, read_manifest
 from bench.legs import Leg, demo_calls, make_calls
+from bench.machine import describe
 from bench.packaged import packaged_prompts
 from bench.peers.protocol import UnavailableError
 from models.asr.registry import open_recogniser
@@ -207,14 +206,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     conditions = [CONDITIONS[name] for name in args.condition or ["clean", "ulaw"]]
     languages = [language for language in args.language or _LANGUAGES if args.demo or groups[language]]
-    print(f"one core of {os.cpu_count()}, {platform.machine()}")
-    result: dict[str, Any] = {
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "rows": [],
-        "legs": [],
-        "calls": [],
-    }
+    machine = describe()
+    print(machine)
+    result: dict[str, Any] = {"machine": asdict(machine), "rows": [], "legs": [], "calls": []}
 
     def source(language: Language, condition: Condition, calls: int) -> list[Leg]:
         if args.demo:
