@@ -20,6 +20,7 @@ PEERS = Path(__file__).parents[1] / ".venv-peers"
 OURS = "apuntador"
 OFFLINE = "apuntador-offline"
 _STREAMS = 8  # opened at once to see what each takes
+_FEWEST_FINALS = 5  # a system that ends no utterances has one final for each leg: that is no latency
 _SPEECH = 0.4  # share of a leg that is speech
 
 
@@ -170,7 +171,8 @@ def measure_legs(
         return row
     row.revisions = revisions
     row.partial, row.stable = percentiles(latencies.partial), percentiles(latencies.stable)
-    row.final = percentiles(latencies.final)
+    if len(latencies.final) >= _FEWEST_FINALS:
+        row.final = percentiles(latencies.final)
     return row
 
 
