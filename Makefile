@@ -6,9 +6,10 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 APUNTADOR := $(BIN)/apuntador
+PEERS_VENV := .venv-peers
 PEERS := sip-tester baresip-core espeak-ng asterisk-moh-opsound-wav
 
-.PHONY: demo demo-en test lint types contracts check-all models peers bench docs clean help
+.PHONY: demo demo-en test lint types contracts check-all models peers bench bench-peers docs clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,13 +67,19 @@ docs: $(VENV)/.dev ## the generated references
 	$(APUNTADOR) config reference -o docs/configuration.md
 	$(APUNTADOR) config schema -o docs/events.schema.json
 
-bench: $(VENV)/.dev peers models ## every benchmark on this machine (about 15 minutes)
+bench: $(VENV)/.dev peers models ## every benchmark on this machine (about 20 minutes)
 	$(BIN)/python -m bench.decide
 	$(BIN)/python -m bench.gateway
 	$(BIN)/python -m bench.demo_wer
 	$(BIN)/python -m bench.latency
+	$(BIN)/python -m bench.asr --demo --calls 0
+
+bench-peers: $(VENV)/.dev models ## the recognisers that bench.asr compares with, in .venv-peers (about 1.3 GB)
+	@test -x $(PEERS_VENV)/bin/python || $(PYTHON) -m venv $(PEERS_VENV)
+	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check -r bench/peers/requirements.txt
+	$(BIN)/python -m bench.peers.prepare $(PEERS_VENV)/models
 
 check-all: lint types contracts test ## what CI runs
 
 clean: ## remove the environment and caches (models and cases stay in the data directory)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/out
+	rm -rf $(VENV) $(PEERS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/out

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.interop.audio import from_ulaw, to_ulaw
+from bench.g711 import from_ulaw, to_ulaw
 
 Pcm = NDArray[np.int16]
 Signal = NDArray[np.float64]

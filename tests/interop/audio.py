@@ -6,6 +6,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from bench.g711 import to_ulaw
+
 RATE = 8000
 Pcm: TypeAlias = npt.NDArray[np.int16]
 
@@ -22,23 +24,6 @@ def bursts(seed: int, seconds: float) -> Pcm:
     signal = noise / np.abs(noise).max() * loudness
     pcm: Pcm = (signal * 14000).astype(np.int16)
     return pcm
-
-
-def to_ulaw(pcm: Pcm) -> bytes:
-    """G.711 mu-law (ITU-T G.711, table 2a), nearest decision value."""
-    table = from_ulaw(bytes(range(256))).astype(np.int32)
-    order = np.argsort(table, kind="stable")
-    ordered = table[order]
-    middle = (ordered[1:] + ordered[:-1]) // 2
-    return bytes(order[np.searchsorted(middle, pcm.astype(np.int32))].astype(np.uint8))
-
-
-def from_ulaw(data: bytes) -> Pcm:
-    """Linear samples of G.711 mu-law."""
-    code = ~np.frombuffer(data, np.uint8) & 0xFF
-    magnitude = (((code & 0x0F).astype(np.int32) << 3) + 0x84) << ((code & 0x70) >> 4)
-    value = magnitude - 0x84
-    return np.where(code & 0x80, -value, value).astype(np.int16)
 
 
 def write_ulaw(path: Path, pcm: Pcm) -> Path:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.interop.audio import Pcm, from_ulaw, to_ulaw
+from bench.g711 import from_ulaw, to_ulaw
+from tests.interop.audio import Pcm
 
 _HEADER = struct.Struct("!BBHII")
 PACKET = 160

@@ -14,6 +14,7 @@ from assist.bus import Bus
 from assist.config import Settings
 from assist.demo.conversation import load
 from assist.events import CallStarted, Event, Heard, Party, TranscriptSettled
+from bench.g711 import from_ulaw, to_ulaw
 from bench.live import read_wav
 from bench.text import normalise
 from tests.interop import audio
@@ -91,7 +92,7 @@ def spoken(party: Party) -> Pcm:
     """The part of :func:`speech` in which the party speaks, once through µ-law."""
     turn = load("es").spoken_by(party)[0]
     pcm = speech(party)[round(turn.t0 * audio.RATE) : round(turn.t1 * audio.RATE)]
-    return audio.from_ulaw(audio.to_ulaw(pcm))
+    return from_ulaw(to_ulaw(pcm))
 
 
 @pytest.fixture

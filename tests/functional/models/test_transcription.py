@@ -12,6 +12,7 @@ import pytest
 import soxr
 from numpy.typing import NDArray
 
+from bench.g711 import from_ulaw, to_ulaw
 from models.asr.registry import available, open_recogniser
 from models.asr.types import Urgency
 from models.errors import EngineUnavailable, ModelMissing, UnknownLanguage, UnknownModel
@@ -23,14 +24,6 @@ SAID = {
 }  # fmt: skip
 
 
-def mu_law(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
-    """There and back through G.711 µ-law (continuous form, 8 bits): what a telephone leaves of the audio."""
-    x = pcm.astype(np.float64) / 32768
-    code = np.round(np.sign(x) * np.log1p(255 * np.abs(x)) / np.log(256) * 127)
-    back = np.sign(code) * (256 ** (np.abs(code) / 127) - 1) / 255
-    return np.asarray(back * 32767, np.int16)
-
-
 def telephone(voice: str, text: str, folder: Path) -> NDArray[np.int16]:
     if shutil.which("espeak-ng") is None:
         pytest.skip("espeak-ng is not installed (apt install espeak-ng)")
@@ -40,7 +33,7 @@ def telephone(voice: str, text: str, folder: Path) -> NDArray[np.int16]:
         pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16)
         narrow = soxr.resample(pcm, file.getframerate(), 8000)
     pause = np.zeros(4000, np.int16)
-    return mu_law(np.concatenate([pause, narrow, pause]))
+    return from_ulaw(to_ulaw(np.concatenate([pause, narrow, pause])))
 
 
 @pytest.mark.models

@@ -24,7 +24,7 @@ def install(name: str, data: Path) -> None:
     folder = store.path(name)
     folder.mkdir(parents=True)
     (folder / "weights").write_text("x")
-    store.write_manifest(folder, name, "test")
+    store.write_manifest(folder, name, "test", load_catalog().get(name).recipe)
 
 
 def chosen(language: str, engine: str = "auto", folders: dict[str, Path] | None = None) -> str:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from assist.transcriber.crosstalk import HOP_S, Trace, compare, is_leak
 from assist.transcriber.leg import Leg, introduce
 from assist.wire import AudioChunk
+from bench.g711 import from_ulaw, to_ulaw
 from models.asr.types import Transcript
-from tests.interop.audio import from_ulaw, to_ulaw
 from tests.unit.transcriber.test_leg import ScriptedRecogniser, final
 
 RATE = 8000

@@ -1,0 +1,1 @@
+"""Recognisers side by side, each in a process of its own: workers that speak `bench.peers.protocol`."""
