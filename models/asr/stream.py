@@ -49,7 +49,8 @@ class LegDecoder(Protocol):
         """Text of the open utterance so far.
 
         audio: all of it so far, float32 [n] in -1..1 at 16 kHz; within an utterance each call hands over at least
-        what the one before did. paused: the speaker pauses and the last word is whole.
+        what the one before did. paused: the speaker pauses, the last word is whole, and `finish` most likely gets the
+        same audio and should then cost next to nothing.
         """
 
     def finish(self, audio: NDArray[np.float32]) -> Hypothesis:
@@ -86,7 +87,7 @@ class _Utterance:
     text: ShownText
     shown: tuple[str, int] = ("", 0)  # as last handed out: text, length of its stable part
     due: Span | None = None  # decode this ahead
-    ahead: tuple[Span, Hypothesis] | None = None  # decoded ahead: the final, unless speech resumes
+    ahead: Span | None = None  # decoded ahead: the final's, unless speech resumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +203,16 @@ class VadStream:
                     self._utterance.due = self._utterance.ahead = None
                 case Closed(span=span) if self._utterance:
                     utterance, self._utterance = self._utterance, None
-                    if utterance.ahead and utterance.ahead[0] == span:
-                        published += self._publish_final(span, utterance, utterance.ahead[1])
-                    else:
-                        self._closed.append(_Closed(span, utterance, self._cut(span), self._doubt(span, whole=True)))
+                    self._closed.append(_Closed(span, utterance, self._cut(span), self._doubt(span, ended=True)))
+        if self._closed and self._closed[0].utterance.ahead == self._closed[0].span:
+            published += self._decode_final()  # there is next to nothing to decode: it need not wait for its turn
         return published
 
     def _decode_final(self) -> list[Transcript]:
         closed = self._closed[0]
-        hypothesis = _believed(self._decoder.finish(closed.audio), closed.doubt)
+        hypothesis = self._decoder.finish(closed.audio)
+        if hypothesis.no_speech > closed.doubt:
+            hypothesis = Hypothesis((), 0.0)
         self._closed.popleft()  # only now, so that `done` never runs ahead of a decode that fails
         return self._publish_final(closed.span, closed.utterance, hypothesis)
 
@@ -222,20 +224,19 @@ class VadStream:
         return [self._transcript(span, text, len(text), hypothesis.confidence, self._on_clock(words, span))]
 
     def _decode_ahead(self, utterance: _Utterance, span: Span) -> list[Transcript]:
-        hypothesis = self._hear(span, paused=True)
-        utterance.due, utterance.ahead = None, (span, hypothesis)
+        hypothesis = self._decoder.hear(self._cut(span), paused=True)
+        utterance.due, utterance.ahead = None, span
         return self._show(utterance, span, hypothesis, paused=True)
 
     def _decode_partial(self, utterance: _Utterance) -> list[Transcript]:
         span = self._endpointer.current
         assert span is not None
-        return self._show(utterance, span, self._hear(span, paused=False), paused=False)
-
-    def _hear(self, span: Span, *, paused: bool) -> Hypothesis:
-        return _believed(self._decoder.hear(self._cut(span), paused=paused), self._doubt(span, whole=paused))
+        return self._show(utterance, span, self._decoder.hear(self._cut(span), paused=False), paused=False)
 
     def _show(self, utterance: _Utterance, span: Span, hypothesis: Hypothesis, *, paused: bool) -> list[Transcript]:
         utterance.heard_to = span.end
+        if hypothesis.no_speech > self._doubt(span, paused=paused):
+            return []  # what is shown stays until the end: the next sounds may be plain
         seconds = (span.end - span.begin) * self._size / self.sample_rate
         utterance.text.update(hypothesis.words, seconds, paused=paused)
         shown = utterance.text.text, utterance.text.stable_chars
@@ -286,10 +287,10 @@ class VadStream:
         resampled: NDArray[np.float32] = soxr.resample(audio, self.sample_rate, _MODEL_RATE)
         return resampled
 
-    def _doubt(self, span: Span, *, whole: bool) -> float:
+    def _doubt(self, span: Span, *, paused: bool = False, ended: bool = False) -> float:
         first = self._audio_first
         speech = islice(self._probabilities, span.speech_begin - first, span.speech_end - first)
-        return most_doubt(list(speech), whole=whole)
+        return most_doubt(list(speech), paused=paused, ended=ended)
 
     def _forget(self) -> None:
         """Drop audio that no utterance can need any more."""
@@ -297,7 +298,3 @@ class VadStream:
             self._audio.popleft()
             self._probabilities.popleft()
             self._audio_first += 1
-
-
-def _believed(hypothesis: Hypothesis, doubt: float) -> Hypothesis:
-    return hypothesis if hypothesis.no_speech <= doubt else Hypothesis((), 0.0, hypothesis.no_speech)

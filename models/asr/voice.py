@@ -33,17 +33,19 @@ class VoiceConfig:
     doubt_strong: float = 0.95
 
 
-def most_doubt(probabilities: Sequence[float], *, whole: bool, config: VoiceConfig | None = None) -> float:
-    """The probability of "no speech" up to which an utterance's words count.
+def most_doubt(
+    probabilities: Sequence[float], *, paused: bool, ended: bool = False, config: VoiceConfig | None = None
+) -> float:
+    """The probability of "no speech" up to which an utterance's words count; below zero for none at all.
 
-    probabilities: of speech, one for each frame from the first to the last speech. whole: the speaker has paused. While
-    an utterance grows a strong voice proves nothing yet: the note of a flute begins like a vowel.
+    probabilities: of speech, one for each frame from the first to the last speech. paused: the speaker has paused.
+    While an utterance grows a strong voice proves nothing yet: the note of a flute begins like a vowel. ended: the
+    utterance is over. Before that a weak voice has no words: with a little more audio it is often none.
     """
     config = config or VoiceConfig()
-    if not probabilities:
-        return config.doubt_weak
-    mean = sum(probabilities) / len(probabilities)
     sure = sum(p >= config.high for p in probabilities)
+    mean = sum(probabilities) / max(1, len(probabilities))
     if sure < config.few or mean < config.weak:
-        return config.doubt_weak
-    return config.doubt_strong if whole and sure >= config.enough and mean >= config.strong else config.doubt
+        return config.doubt_weak if ended else -1.0
+    strong = (paused or ended) and sure >= config.enough and mean >= config.strong
+    return config.doubt_strong if strong else config.doubt

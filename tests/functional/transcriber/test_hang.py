@@ -7,11 +7,11 @@ from assist.bus import Bus
 from assist.events import PARTIES, Degraded, Heard, TranscriptSettled
 from assist.process import EXIT_RETRY
 from assist.stack.supervisor import Service, Supervisor
-from gateway.fork import FRAME_SAMPLES, SILENCE
+from gateway.fork import FRAME_SAMPLES
 from gateway.ledger import Ledger
 from gateway.publisher import Publisher
 from tests.fakes.number_recogniser import UTTERANCE
-from tests.support import RealBroker, eventually, eventually_async
+from tests.support import RealBroker, eventually, eventually_async, loud
 
 COUNT = 16
 
@@ -31,7 +31,7 @@ async def test_a_step_that_hangs_costs_no_word(bus: Bus, real_broker: RealBroker
         rings = publisher.add_call("c1", "es")
         for party in PARTIES:
             for _ in range(COUNT * UTTERANCE // FRAME_SAMPLES):
-                rings[party].put(SILENCE)
+                rings[party].put(loud(FRAME_SAMPLES))
         # The call goes on while the engine hangs.
         await eventually(lambda: supervisor.status["transcriber"].restarts == 1, 30, "the hanging process's end")
         assert supervisor.status["transcriber"].detail in (f"exit {EXIT_RETRY}", "")

@@ -16,7 +16,7 @@ from assist.transcriber.admission import AdmissionConfig
 from assist.transcriber.service import TranscriberService
 from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer
 from tests.fakes.number_recogniser import CHUNK, RATE, UTTERANCE, Engine, NumberRecogniser
-from tests.support import RealBroker, eventually, eventually_async
+from tests.support import RealBroker, eventually, eventually_async, loud
 
 EPOCH = 1_000_000.0
 FINAL_S, PARTIAL_S = 0.12, 0.02
@@ -71,7 +71,7 @@ async def speak(bus: Bus, call_id: str, utterances: int, *, pace: float = 0, fir
     for start in range(begin, stop, CHUNK):
         if pace:
             await asyncio.sleep(max(0.0, began + (start - begin + CHUNK) / RATE / pace - time.monotonic()))
-        await bus.send_audio(call_id, "customer", AudioChunk(RATE, start, EPOCH, bytes(2 * CHUNK)))
+        await bus.send_audio(call_id, "customer", AudioChunk(RATE, start, EPOCH, loud(CHUNK)))
     if end:
         await bus.send_audio(call_id, "customer", AudioChunk(RATE, stop, EPOCH, b"", end=True))
 

@@ -15,7 +15,7 @@ from assist.events import Event, Heard, Party, TranscriptSettled
 from assist.transcriber.service import TranscriberService
 from assist.wire import AudioChunk, Beat, Claim
 from models.asr.types import Transcript, Urgency
-from tests.support import eventually, eventually_async
+from tests.support import eventually, eventually_async, loud
 
 RATE = 8000
 UTTERANCE = RATE // 2
@@ -118,7 +118,7 @@ async def speak(
     """Publish utterances ``first`` … of half a second, in chunks of 100 ms."""
     chunk = RATE // 10
     for start in range(first * UTTERANCE, (first + count) * UTTERANCE, chunk):
-        await bus.send_audio(call_id, party, AudioChunk(RATE, start, EPOCH, bytes(2 * chunk), replay=replay))
+        await bus.send_audio(call_id, party, AudioChunk(RATE, start, EPOCH, loud(chunk), replay=replay))
     if end:
         last = AudioChunk(RATE, (first + count) * UTTERANCE, EPOCH, b"", end=True, replay=replay)
         await bus.send_audio(call_id, party, last)

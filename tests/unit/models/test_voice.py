@@ -15,20 +15,21 @@ from tests.unit.models.test_stream import RATE, Counting, LoudnessVad, drain, lo
 SURE, UNSURE = [0.97] * 12, [0.55, 0.7, 0.6, 0.52]
 
 
-def test_a_sure_voice_outweighs_much_doubt_once_it_is_whole() -> None:
-    assert most_doubt(SURE, whole=True) == VoiceConfig().doubt_strong
-    assert most_doubt(SURE, whole=False) == VoiceConfig().doubt
+def test_a_sure_voice_outweighs_much_doubt_once_it_pauses() -> None:
+    assert most_doubt(SURE, paused=True) == most_doubt(SURE, paused=False, ended=True) == VoiceConfig().doubt_strong
+    assert most_doubt(SURE, paused=False) == VoiceConfig().doubt
 
 
-def test_an_unsure_voice_needs_a_sure_recogniser() -> None:
-    assert most_doubt(UNSURE, whole=True) == most_doubt(UNSURE, whole=False) == VoiceConfig().doubt_weak
-    assert most_doubt([], whole=True) == VoiceConfig().doubt_weak
+def test_an_unsure_voice_waits_for_the_end_and_needs_a_sure_recogniser() -> None:
+    assert most_doubt(UNSURE, paused=True) < 0
+    assert most_doubt(UNSURE, paused=True, ended=True) == VoiceConfig().doubt_weak
+    assert most_doubt([], paused=True, ended=True) == VoiceConfig().doubt_weak
 
 
-@given(st.lists(st.floats(0, 1), max_size=60), st.booleans())
-def test_more_voice_never_means_less_belief(probabilities: list[float], whole: bool) -> None:
+@given(st.lists(st.floats(0, 1), max_size=60), st.booleans(), st.booleans())
+def test_more_voice_never_means_less_belief(probabilities: list[float], paused: bool, ended: bool) -> None:
     surer = [min(1.0, p + 0.1) for p in probabilities]
-    assert most_doubt(surer, whole=whole) >= most_doubt(probabilities, whole=whole)
+    assert most_doubt(surer, paused=paused, ended=ended) >= most_doubt(probabilities, paused=paused, ended=ended)
 
 
 class Doubting(Counting):
@@ -52,7 +53,7 @@ class Flute(LoudnessVad):
         (LoudnessVad(), 0.7, False, True),  # a word said alone
         (LoudnessVad(), 0.99, False, False),
         (Flute(), 0.3, False, False),
-        (Flute(), 0.1, True, True),
+        (Flute(), 0.1, False, True),
     ],
 )
 def test_the_stream_shows_what_is_believed(vad: LoudnessVad, no_speech: float, partials: bool, finals: bool) -> None:
