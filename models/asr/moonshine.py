@@ -1,8 +1,9 @@
 """Moonshine on onnxruntime: 16 kHz audio of one utterance in, words with times out.
 
 Source: Jeffries et al. 2024, "Moonshine: Speech Recognition for Live Transcription and Voice Commands"
-(arXiv 2410.15608); graphs as written by `models.optimise`. Partials are decoded greedily, the previous hypothesis
-being verified in one pass; finals by a small beam search whose hypotheses are compared by their mean log-probability.
+(arXiv 2410.15608); graphs as written by `models.graphs.moonshine`. Partials are decoded greedily, the previous
+hypothesis being verified in one pass; finals by a small beam search whose hypotheses are compared by their mean
+log-probability.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from models.asr.stream import Hypothesis, StreamConfig, VadStream
 from models.asr.types import Word
 from models.asr.vad import SileroModel
 from models.asr.words import to_words
+from models.cpu import dot_product
 from models.errors import ModelDamaged
+from models.graphs.moonshine import graph_names
 from models.strings import say
 
 _BOS: Final = 1
@@ -34,7 +37,7 @@ _FEWEST_TOKENS: Final = 8
 # Mean log-probability of a last sentence: on 107 telephone prompts no real one is below -0.4, made-up ones are at -1.4.
 _DOUBTFUL: Final = -0.9
 _SENTENCE_ENDS: Final = (".", "?", "!", "…")
-_ALIGNMENT: Final = "alignment"
+_PAST: Final = "past_"
 # Digital silence behind a finished utterance, seconds. Without it Moonshine mishears last words: on telephone prompts
 # it lowers the word error rate by 0.7 (es) to 1.6 (en) points.
 _TAIL: Final = 0.2
@@ -78,25 +81,46 @@ class _Beam:
         return self.total / max(1, len(self.rows))
 
 
-class MoonshineDecoder:
-    """One loaded model: three graphs and the tokenizer. Not for two threads at a time.
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """What may follow each place, and what the decoder looked at: candidates int64 and scores float32 (log-probability)
+    [B, S, K], best first; end float32 [B, S], that of the end of the text; alignment float32 [B, S, T]."""
 
-    `folder` holds encoder_model.onnx, decoder_init.onnx, decoder_step.onnx. Raises `ModelDamaged`.
+    candidates: NDArray[np.int64]
+    scores: FloatArray
+    end: FloatArray
+    alignment: FloatArray
+    past: dict[str, FloatArray]  # the cache after these places
+
+    def ranked(self, row: int, place: int, *, first: bool) -> list[tuple[int, float]]:
+        """Tokens and scores, best first. `first`: there is text, so its first token is not its end."""
+        pairs = zip(self.candidates[row, place].tolist(), self.scores[row, place].tolist(), strict=True)
+        return [(token, score) for token, score in pairs if not (first and token == _EOS)]
+
+
+class MoonshineDecoder:
+    """One loaded model: two graphs and the tokenizer. Not for two threads at a time.
+
+    `folder` holds the graphs of `models.graphs.moonshine`; signed: which of them, by default what this processor does
+    best. Raises `ModelDamaged`.
     """
 
-    def __init__(self, folder: Path, tokenizer: Path, *, threads: int = 1) -> None:
-        self._encoder = open_session(folder / "encoder_model.onnx", threads=threads)
-        self._init = open_session(folder / "decoder_init.onnx", threads=threads)
-        self._step = open_session(folder / "decoder_step.onnx", threads=threads)
+    def __init__(self, folder: Path, tokenizer: Path, *, threads: int = 1, signed: bool | None = None) -> None:
+        names = graph_names(signed=dot_product() if signed is None else signed)
+        self._encoder, self._decoder = (open_session(folder / name, threads=threads) for name in names)
         try:
             self.tokenizer = Tokenizer.from_file(str(tokenizer))
         except Exception as error:  # the Rust side raises bare Exception
             name = tokenizer.parent.name
             what = say("damaged.what", name=name, reason=error)
             raise ModelDamaged(what, where=str(tokenizer), do=say("damaged.do", name=name)) from error
-        self._init_outputs = [o.name for o in self._init.get_outputs()]
-        self._step_outputs = [o.name for o in self._step.get_outputs()]
-        self._step_inputs = {i.name for i in self._step.get_inputs()}
+        self._cross_names = [o.name for o in self._encoder.get_outputs()]
+        self._output_names = [o.name for o in self._decoder.get_outputs()]
+        self._nothing = {
+            i.name: np.zeros((1, i.shape[1], 0, i.shape[3]), np.float32)
+            for i in self._decoder.get_inputs()
+            if i.name.startswith(_PAST)
+        }
 
     def decode(self, audio: FloatArray, *, draft: Sequence[int] = (), beams: int = 1) -> Decoded:
         """What was said in one utterance: float32 [n] in -1..1 at 16 kHz, trimmed to about 200 ms around the speech.
@@ -110,21 +134,19 @@ class MoonshineDecoder:
         if audio.size < _SHORTEST:
             audio = np.pad(audio, (0, _SHORTEST - audio.size))
         cap = max(_FEWEST_TOKENS, int(audio.size / _RATE * _TOKENS_PER_SECOND))
-        states = self._encoder.run(None, {"input_values": audio[None]})[0]
+        cross = dict(zip(self._cross_names, self._encoder.run(None, {"audio": audio[None]}), strict=True))
         ids = [_BOS, *draft[: cap - 1]] if beams == 1 else [_BOS]
-        log_probs, attention, past = self._prime(states, ids)
-        no_speech = float(np.exp(log_probs[0, _EOS]))
-        log_probs[0, _EOS] = -np.inf
+        after = self._advance(np.array([ids]), self._nothing, cross)
+        no_speech = float(np.exp(after.end[0, 0]))
         # The part of the draft that greedy decoding would repeat.
-        best = log_probs.argmax(-1)
-        kept = 0
-        while kept < len(ids) - 1 and best[kept] == ids[kept + 1]:
-            kept += 1
-        past = {n: value[:, :, : kept + 1] if ".decoder." in n else value for n, value in past.items()}
-        tokens = ids[1 : kept + 1]
-        scores = [float(log_probs[k, t]) for k, t in enumerate(tokens)]
-        start = _Beam(tokens, scores, list(attention[:kept]), float(sum(scores)))
-        found, rows = self._search(start, log_probs[kept], attention[kept], past, cap, beams)
+        start = _Beam([], [], [], 0.0)
+        while len(start.tokens) < len(ids) - 1:
+            place = len(start.tokens)
+            token, score = after.ranked(0, place, first=not place)[0]
+            if token != ids[place + 1]:
+                break
+            start = start.grown(token, score, after.alignment[0, place])
+        found, rows = self._search(start, after, cross, cap, beams)
         return Decoded(found.tokens, found.scores, np.stack(rows), no_speech)
 
     def words(self, decoded: Decoded) -> tuple[Hypothesis, tuple[int, ...]]:
@@ -136,45 +158,34 @@ class MoonshineDecoder:
             return Hypothesis((), 0.0, decoded.no_speech), ()
         return Hypothesis(words, float(np.exp(np.mean(scores))), decoded.no_speech), tuple(tokens)
 
-    def _prime(self, states: FloatArray, ids: list[int]) -> tuple[FloatArray, FloatArray, dict[str, FloatArray]]:
-        """Log-probabilities [S, V], attention [S, T] and the cache after `ids`, S tokens."""
-        outputs = self._init.run(None, {"input_ids": np.array([ids], np.int64), "encoder_hidden_states": states})
-        named = dict(zip(self._init_outputs, outputs, strict=True))
-        past = {_past(n): v for n, v in named.items() if _past(n) in self._step_inputs}
-        return _log_softmax(named["logits"][0]), named[_ALIGNMENT][0], past
-
-    def _advance(
-        self, tokens: list[int], past: dict[str, FloatArray]
-    ) -> tuple[FloatArray, FloatArray, dict[str, FloatArray]]:
-        """One token for each of B beams: log-probabilities [B, V], attention [B, T], the new cache."""
-        outputs = self._step.run(None, {"input_ids": np.array(tokens, np.int64)[:, None], **past})
-        named = dict(zip(self._step_outputs, outputs, strict=True))
-        grown = {_past(n): v for n, v in named.items() if _past(n) in self._step_inputs}
-        return _log_softmax(named["logits"][:, 0]), named[_ALIGNMENT][:, 0], {**past, **grown}
+    def _advance(self, tokens: NDArray[np.int64], past: dict[str, FloatArray], cross: dict[str, FloatArray]) -> _Next:
+        """Take in tokens [B, S] after those in the cache."""
+        outputs = self._decoder.run(None, {"tokens": tokens, **past, **cross})
+        named = dict(zip(self._output_names, outputs, strict=True))
+        cache = {name: named[name.removeprefix(_PAST)] for name in past}
+        return _Next(named["candidates"], named["scores"], named["end"], named["alignment"], cache)
 
     def _search(
-        self, start: _Beam, row: FloatArray, looked: FloatArray, past: dict[str, FloatArray], cap: int, beams: int
+        self, start: _Beam, after: _Next, cross: dict[str, FloatArray], cap: int, beams: int
     ) -> tuple[_Beam, list[FloatArray]]:
-        """Go on from `start`, whose next token has log-probabilities `row` [V]; `looked` [T] is where to.
+        """Go on from `start`; `after` is what may follow it and more of a draft.
 
         Returns the best text, without its end, and what the decoder looked at for each token and for the end."""
-        rows, attention = row[None], looked[None]
-        live, done = [start], list[_Beam]()
-        encoder = {name: value for name, value in past.items() if ".decoder." not in name}
-        cache = {name: value for name, value in past.items() if ".decoder." in name}
+        live, done, place = [start], list[_Beam](), len(start.tokens)
+        past = {name: value[:, :, : place + 1] for name, value in after.past.items()}
         while True:
             ranked = sorted(
                 (
-                    (beam.total + float(rows[b, token]), b, int(token))
+                    (beam.total + score, b, token, score)
                     for b, beam in enumerate(live)
-                    for token in np.argpartition(rows[b], -beams - 1)[-beams - 1 :]
+                    for token, score in after.ranked(b, place, first=not beam.tokens)
                 ),
                 reverse=True,
             )
             grown: list[_Beam] = []
             parents: list[int] = []
-            for rank, (_, b, token) in enumerate(ranked):
-                beam = live[b].grown(token, float(rows[b, token]), attention[b])
+            for rank, (_, b, token, score) in enumerate(ranked):
+                beam = live[b].grown(token, score, after.alignment[b, place])
                 if token != _EOS:
                     grown.append(beam)
                     parents.append(b)
@@ -190,11 +201,11 @@ class MoonshineDecoder:
             ended = len(done) >= beams and max(b.mean for b in done) >= max(b.mean for b in grown)
             if not grown or ended or len(grown[0].tokens) >= cap:
                 break
-            live = grown
-            cache = {name: value[parents] for name, value in cache.items()}
-            repeated = {name: np.repeat(value, len(live), 0) for name, value in encoder.items()}
-            rows, attention, grown_past = self._advance([beam.tokens[-1] for beam in live], {**repeated, **cache})
-            cache = {name: grown_past[name] for name in cache}
+            live, place = grown, 0
+            if parents != list(range(len(after.candidates))):
+                past = {name: value[parents] for name, value in past.items()}
+            after = self._advance(np.array([[beam.tokens[-1]] for beam in live]), past, cross)
+            past = after.past
         best = max(done or grown, key=lambda beam: beam.mean)
         if best.tokens[-1] == _EOS:
             return best.cut(len(best.tokens) - 1), best.rows
@@ -317,15 +328,3 @@ def loop_length(tokens: Sequence[int], *, longest: int = 20) -> int:
         if len(tail) == size * rounds and all(tail[k] == tail[k - size] for k in range(size, len(tail))):
             return size * (rounds - (2 if size < 6 else 1))  # people do say things twice
     return 0
-
-
-def _past(output: str) -> str:
-    """Name under which the step graph takes an output of the cache."""
-    return output.replace("present", "past_key_values")
-
-
-def _log_softmax(logits: FloatArray) -> FloatArray:
-    """Over the last axis of float32 [S, V]."""
-    shifted = logits - logits.max(-1, keepdims=True)
-    result: FloatArray = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-    return result

@@ -1,8 +1,8 @@
 """From tokens to words with times: a monotonic alignment over the decoder's cross-attention.
 
-When the decoder predicts token k it looks at the audio it is about to write down. `models.optimise` lets the graphs
-give the mean attention of the heads that follow the speech most closely (`alignment_heads` of the catalogue). Each
-audio frame is given to one token, in order, so that the attention on the way is greatest (dynamic programming, as
+When the decoder predicts token k it looks at the audio it is about to write down. `models.graphs.moonshine` lets the
+decoder give the mean attention of the heads that follow the speech most closely (`alignment_heads` of the catalogue).
+Each audio frame is given to one token, in order, so that the attention on the way is greatest (dynamic programming, as
 whisper's word times do after Radford et al. 2022 with dynamic time warping).
 """
 

@@ -26,7 +26,7 @@ from models.errors import (
     SourceUnavailable,
 )
 from models.fetch import fetch
-from models.optimise import split_decoder
+from models.graphs.moonshine import write_graphs
 from models.sources import REGISTRY_VARIABLE
 from models.store import Store
 
@@ -198,8 +198,8 @@ def test_another_process_that_holds_the_lock_is_waited_for(catalog: Catalog, dat
         assert waited == [False]
 
 
-def test_a_file_that_is_no_decoder_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
     bad = tmp_path / "merged.onnx"
     bad.write_bytes(b"not a graph")
     with pytest.raises(OptimiseError, match=r"merged\.onnx"):
-        split_decoder(bad, tmp_path / "i", tmp_path / "s", [(0, 0)])
+        write_graphs(bad, bad, tmp_path, [(0, 0)])
