@@ -103,7 +103,7 @@ class Asr(_Section):
     """Languages to load at start; a model that is missing is fatal only when it is the only one."""
     calls_per_worker: int = Field(default=24, ge=1, le=256)
     """Calls a transcriber holds at most, late ones included: a bound on memory, not on load."""
-    partial_ms: int = Field(default=320, ge=100, le=2000)
+    partial_ms: int = Field(default=240, ge=100, le=2000)
     """Milliseconds of new speech between partials, when the machine is free."""
     vocabulary: tuple[Path, ...] = ()
     """Files with the company's own words, one term per line (docs/text.md); near misses in finals are corrected."""

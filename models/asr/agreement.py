@@ -5,7 +5,8 @@ keep the screen quiet without holding words back for long:
 
 - A new word is shown when its end lies a little behind the end of the audio and the model is sure of it, or when two
   hypotheses in a row agree on it and on everything before it (LocalAgreement-2: Liu et al. 2020, "Low-latency
-  sequence-to-sequence speech recognition and translation by partial hypothesis selection", section 3).
+  sequence-to-sequence speech recognition and translation by partial hypothesis selection", section 3) and the model is
+  not unsure.
 - A shown word is taken back only when two hypotheses in a row contradict it in the same way.
 - A shown word on which two hypotheses agree to the letter, of which the model is very sure and which lies well behind,
   is stable: it keeps its place and spelling in everything that comes after, the final included.
@@ -15,19 +16,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from models.asr.types import Word
 
 
 @dataclass(frozen=True, slots=True)
 class ShowConfig:
-    """Seconds behind the end of the audio, and word confidences 0..1: of a word that is shown at its first hearing
-    (margin, sure), of one that may become stable (settle, certain)."""
+    """Seconds behind the end of the audio, and word confidences 0..1. They were chosen on the demo calls and on the
+    telephone prompts of the development set: earlier means more words that are taken back.
+
+    margin: no word nearer to the end is shown. sure_near, sure: confidence to be shown at the first hearing, at the
+    margin and from `near` on; agreed: when two hypotheses agree, but from `late` on they need none.
+    settle, certain: of a word that may become stable.
+    """
 
     margin: float = 0.1
+    near: float = 0.2
+    sure_near: float = 0.9
     sure: float = 0.75
+    agreed: float = 0.5
+    late: float = 1.0
     settle: float = 0.5
     certain: float = 0.9
+
+
+_PLAIN: Final = 2  # words without digits that show that a number is over
 
 
 class ShownText:
@@ -54,7 +68,7 @@ class ShownText:
 
         `paused` says that the speaker has paused: the words are whole, and the text is as good as the final.
         """
-        words, config = list(hypothesis), self._config
+        words = list(hypothesis)
         agreed = _common(words, self._previous)
         kept = _common(words, self._shown)
         begin = kept
@@ -64,14 +78,10 @@ class ShownText:
             if kept < self._stable or not (paused or repeated):
                 kept, begin = len(self._shown), _covered(self._shown, words)
         count = begin
-        while count < len(words) and (
-            paused
-            or (words[count].t1 <= end - config.margin and words[count].confidence >= config.sure)
-            or (count < agreed and words[count].t1 <= end)
-        ):
+        while count < len(words) and (paused or self._visible(words[count], end, agreed=count < agreed)):
             count += 1
         self._shown = self._shown[:kept] + words[begin:count]
-        while self._stable < min(agreed, len(self._shown)) and self._settled(words[self._stable], end):
+        while self._stable < min(agreed, len(self._shown)) and self._settled(words, agreed, end):
             self._stable += 1
         self._previous = words
 
@@ -82,9 +92,24 @@ class ShownText:
             return tuple(hypothesis)
         return (*stable, *hypothesis[_covered(stable, hypothesis) :])
 
-    def _settled(self, word: Word, end: float) -> bool:
-        """Whether a word of this hypothesis that follows the stable ones joins them."""
+    def _visible(self, word: Word, end: float, *, agreed: bool) -> bool:
+        """Whether a word that follows the shown ones joins them."""
+        config, behind = self._config, end - word.t1
+        if behind < config.margin:
+            return False
+        if agreed and (word.confidence >= config.agreed or behind >= config.late):
+            return True
+        return word.confidence >= (config.sure if behind >= config.near else config.sure_near)
+
+    def _settled(self, words: Sequence[Word], agreed: int, end: float) -> bool:
+        """Whether the first word of this hypothesis that is not stable joins the stable ones."""
         place, config = self._stable, self._config
+        word = words[place]
+        if any(c.isdigit() for c in word.text):
+            # A number goes on growing, through pauses too, until plain words follow it.
+            after = words[place + 1 : min(agreed, place + 1 + _PLAIN)]
+            if len(after) < _PLAIN or any(c.isdigit() for w in after for c in w.text):
+                return False
         return (
             word.text == self._previous[place].text == self._shown[place].text
             and word.t1 <= end - config.settle

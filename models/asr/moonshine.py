@@ -21,7 +21,7 @@ from models.asr.runtime import open_session
 from models.asr.stream import Hypothesis, StreamConfig, VadStream
 from models.asr.types import Word
 from models.asr.vad import SileroModel
-from models.asr.words import to_words
+from models.asr.words import FRAME_SECONDS, to_words
 from models.cpu import dot_product
 from models.errors import ModelDamaged
 from models.graphs.moonshine import graph_names
@@ -41,9 +41,19 @@ _PAST: Final = "past_"
 # Digital silence behind a finished utterance, seconds. Without it Moonshine mishears last words: on telephone prompts
 # it lowers the word error rate by 0.7 (es) to 1.6 (en) points.
 _TAIL: Final = 0.2
-# Seconds of an utterance that a partial decodes at most (about), and at least after what is agreed was cut off.
-_WINDOW_LONGEST: Final = 5.0
+# Seconds of an utterance that a partial decodes: from when on it lets go of full sentences, from when on of any words,
+# and what it keeps at least.
+_WINDOW_LONG: Final = 5.0
+_WINDOW_LONGEST: Final = 9.0
 _WINDOW_SHORTEST: Final = 2.5
+# Seconds of an open utterance behind the last word that nothing is written for: longer than a slow word's end.
+_UNCOVERED: Final = 0.45
+# A partial keeps a token of the one before unless another is twice as likely: commas and full stops, "son" and
+# "con" take turns otherwise, and all that follows has to be decoded again.
+_LENIENCE: Final = 0.7
+# Frames (24 ms): how far a token may look back, how long it usually lasts from where it is looked for.
+_BACK_FRAMES: Final = 12
+_TOKEN_FRAMES: Final = 6
 # Three beams cost a fifth more than one: a step is bound by reading the weights. More than three gain nothing.
 BEAMS: Final = 3
 
@@ -53,12 +63,19 @@ FloatArray = NDArray[np.float32]
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """Token ids without BOS and EOS, the log-probability of each, what the decoder looked at for each and for the end
-    (float32 [len(tokens) + 1, frames]), and the probability of no token at all."""
+    (float32 [len(tokens) + 1, frames]), and the probability of no token at all. covered: seconds of the audio that the
+    tokens write down, about."""
 
     tokens: list[int]
     scores: list[float]
     attention: FloatArray
     no_speech: float
+
+    @property
+    def covered(self) -> float:
+        if not self.tokens:
+            return 0.0
+        return (max(int(row.argmax()) for row in self.attention[:-1]) + _TOKEN_FRAMES) * FRAME_SECONDS
 
 
 @dataclass(slots=True)
@@ -125,9 +142,9 @@ class MoonshineDecoder:
     def decode(self, audio: FloatArray, *, draft: Sequence[int] = (), beams: int = 1) -> Decoded:
         """What was said in one utterance: float32 [n] in -1..1 at 16 kHz, trimmed to about 200 ms around the speech.
 
-        draft: token ids of an earlier hypothesis for the same utterance; the part of it that greedy decoding would
-        repeat is taken over in one pass. Quantisation is per tensor, so a draft may change a token in rare cases:
-        decode finals without. beams: 1 decodes greedily; more ignore the draft. `no_speech` of the answer is the
+        draft: token ids of an earlier hypothesis for the same utterance; the part of it that is still nearly as likely
+        as what greedy decoding would say is taken over in one pass. beams: 1 decodes greedily and stops where the
+        speech does; more ignore the draft, for finals. `no_speech` of the answer is the
         probability of the end of the text before its first token; the text is what the model would say if there were
         speech, so judge it by that (`models.asr.voice`).
         """
@@ -142,8 +159,9 @@ class MoonshineDecoder:
         start = _Beam([], [], [], 0.0)
         while len(start.tokens) < len(ids) - 1:
             place = len(start.tokens)
-            token, score = after.ranked(0, place, first=not place)[0]
-            if token != ids[place + 1]:
+            ranked = after.ranked(0, place, first=not place)
+            token, score = next((pair for pair in ranked if pair[0] == ids[place + 1]), (_EOS, -np.inf))
+            if score < ranked[0][1] - _LENIENCE:
                 break
             start = start.grown(token, score, after.alignment[0, place])
         found, rows = self._search(start, after, cross, cap, beams)
@@ -197,6 +215,9 @@ class MoonshineDecoder:
             if loop:
                 kept = len(grown[0].tokens) - loop
                 return grown[0].cut(kept), grown[0].rows[: kept + 1]
+            if beams == 1 and looks_back((grown or done)[-1].rows):
+                # What follows is how the sentence might go on, or its end: nothing that has been said.
+                return live[0], [*live[0].rows, _end_row(live[0].rows, after.alignment[0, place])]
             # Enough ends, and none of the live texts is better: they would have to be to win.
             ended = len(done) >= beams and max(b.mean for b in done) >= max(b.mean for b in grown)
             if not grown or ended or len(grown[0].tokens) >= cap:
@@ -213,7 +234,7 @@ class MoonshineDecoder:
 
 
 @dataclass(slots=True)
-class _Window:
+class Window:
     """The part of an open utterance that partials decode, and the words before it.
 
     A partial costs as much as the audio it decodes is long; what two hypotheses agree on need not be heard again.
@@ -232,15 +253,20 @@ class _Window:
                 break
             agreed += 1
         self.words, self.draft = words, draft
-        if end - self.start < _WINDOW_LONGEST:
+        if end - self.start < _WINDOW_LONG:
             return
-        # Behind the last agreed word that leaves enough to hear; a sentence's end is the best place.
+        # Behind an agreed word that leaves enough to hear: at a sentence's end, or anywhere when there is none.
         fit = [k for k in range(1, agreed) if words[k].t0 <= end - _WINDOW_SHORTEST]
         sentence = [k for k in fit if words[k - 1].text.endswith(_SENTENCE_ENDS)]
-        if fit:
+        if sentence or (fit and end - self.start >= _WINDOW_LONGEST):
             cut = max(sentence or fit)
-            self.before += words[:cut]
-            self.start, self.words, self.draft = words[cut].t0, words[cut:], ()
+            self.move(words[cut].t0, words[:cut])
+            self.words = words[cut:]
+
+    def move(self, start: float, before: tuple[Word, ...]) -> None:
+        """Listen from `start` on, after the words `before`."""
+        self.before += before
+        self.start, self.words, self.draft = start, (), ()
 
 
 class MoonshineLeg:
@@ -248,7 +274,7 @@ class MoonshineLeg:
 
     def __init__(self, decoder: MoonshineDecoder) -> None:
         self._decoder = decoder
-        self._window = _Window()
+        self._window = Window()
         self._settled: tuple[int, Hypothesis] | None = None
 
     def hear(self, audio: FloatArray, *, paused: bool) -> Hypothesis:
@@ -256,17 +282,26 @@ class MoonshineLeg:
             hypothesis = self._final(audio)
             self._settled = (audio.size, hypothesis)
             return hypothesis
-        window = self._window
-        part = audio[round(window.start * _RATE) :]
-        heard, draft = self._decoder.words(self._decoder.decode(part, draft=window.draft))
-        words = tuple(replace(w, t0=w.t0 + window.start, t1=w.t1 + window.start) for w in heard.words)
+        window, end = self._window, audio.size / _RATE
+        decoded, heard, draft, words = self._listen(audio)
+        if words and end - window.start - decoded.covered > _UNCOVERED:
+            # After a full sentence the decoder likes to stop, though speech goes on: hear the rest by itself.
+            window.move(window.start + decoded.covered, words)
+            decoded, heard, draft, words = self._listen(audio)
         before = window.before
-        window.heard(words, draft, audio.size / _RATE)
+        window.heard(words, draft, end)
         return Hypothesis((*before, *words), heard.confidence, heard.no_speech)
+
+    def _listen(self, audio: FloatArray) -> tuple[Decoded, Hypothesis, tuple[int, ...], tuple[Word, ...]]:
+        """Decode the window, greedily; the words in seconds of the utterance."""
+        start = self._window.start
+        decoded = self._decoder.decode(audio[round(start * _RATE) :], draft=self._window.draft)
+        heard, draft = self._decoder.words(decoded)
+        return decoded, heard, draft, tuple(replace(w, t0=w.t0 + start, t1=w.t1 + start) for w in heard.words)
 
     def finish(self, audio: FloatArray) -> Hypothesis:
         # The utterance most often ends where the speaker paused, and then its text is known.
-        settled, self._settled, self._window = self._settled, None, _Window()
+        settled, self._settled, self._window = self._settled, None, Window()
         return settled[1] if settled and settled[0] == audio.size else self._final(audio)
 
     def _final(self, audio: FloatArray) -> Hypothesis:
@@ -302,6 +337,23 @@ class MoonshineRecogniser:
     def close(self) -> None:
         """Drop the sessions; their memory goes when the last stream does."""
         self._decoder = None
+
+
+def looks_back(rows: Sequence[FloatArray]) -> bool:
+    """Whether the audio is used up and the last of the rows, each what the decoder looked at for a token, lies before.
+
+    That is how a guess at the rest of a sentence looks: there is no audio for it. In the midst of the audio a token may
+    look back: "$" comes before the number that is said before "dollars".
+    """
+    front = max((int(row.argmax()) for row in rows[:-1]), default=0)
+    return front >= rows[-1].size - _BACK_FRAMES and int(rows[-1].argmax()) < front - _BACK_FRAMES
+
+
+def _end_row(rows: Sequence[FloatArray], like: FloatArray) -> FloatArray:
+    """A row for the end of a text whose own says nothing: a usual token's length behind the last one."""
+    row = np.zeros_like(like)
+    row[min(row.size - 1, int(rows[-1].argmax()) + _TOKEN_FRAMES if rows else row.size - 1)] = 1.0
+    return row
 
 
 def sure_length(pieces: Sequence[str], scores: Sequence[float]) -> int:

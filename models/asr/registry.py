@@ -56,7 +56,7 @@ def open_recogniser(
     models_dir: Path | None = None,
     vosk_models: Mapping[str, Path] | None = None,
     threads: int = 1,
-    partial: float = 0.32,
+    partial: float = 0.24,
 ) -> Recogniser:
     """Load a recogniser for `language` ("es" | "en"); about a second and 400 MB for a base model.
 

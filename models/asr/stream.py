@@ -73,7 +73,7 @@ class StreamConfig:
     """partial: seconds of new speech between partials. stretch: as a share of the utterance's length, the same
     interval at least: a partial decodes the whole utterance again, so long ones are refreshed less often."""
 
-    partial: float = 0.32
+    partial: float = 0.24
     stretch: float = 0.08
     endpoint: EndpointConfig = field(default_factory=EndpointConfig)
     show: ShowConfig = field(default_factory=ShowConfig)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from models.asr.agreement import ShowConfig, ShownText
 from models.asr.types import Word
 
-CONFIG = ShowConfig(margin=0.1, sure=0.75, settle=0.5, certain=0.9)
+CONFIG = ShowConfig(margin=0.1, near=0.1, sure=0.75, agreed=0.5, late=1.0, settle=0.5, certain=0.9)
 
 
 def heard(text: str, *, every: float = 0.3, confidence: float = 0.95, **other: float) -> list[Word]:
@@ -30,17 +30,44 @@ def test_a_sure_word_is_shown_at_its_first_hearing() -> None:
     assert show(heard("quiero cancelar")) == [("", "quiero cancelar")]
 
 
-def test_a_word_at_the_end_of_the_audio_waits_for_a_second_hearing() -> None:
-    assert show(heard("quiero can"), heard("quiero cancelar"), heard("quiero cancelar"), margin=0.0) == [
-        ("", "quiero"),
-        ("", "quiero"),
-        ("", "quiero cancelar"),
-    ]
+def test_a_word_at_the_end_of_the_audio_waits_for_more_of_it() -> None:
+    assert (
+        show(heard("quiero can"), heard("quiero cancelar"), heard("quiero cancelar"), margin=0.0)
+        == [("", "quiero")] * 3
+    )
+    assert show(heard("quiero cancelar"), margin=0.11) == [("", "quiero cancelar")]
+
+
+def test_a_word_close_to_the_end_has_to_be_surer() -> None:
+    config = ShowConfig(margin=0.1, near=0.2, sure_near=0.9, sure=0.75)
+    for confidence, expected in ((0.85, "quiero"), (0.95, "quiero cancelar")):
+        shown = ShownText(config)
+        shown.update(heard("quiero cancelar", confidence=confidence), 0.75)
+        assert shown.text == expected
 
 
 def test_an_unsure_word_holds_back_what_follows_until_it_is_heard_twice() -> None:
-    once = heard("mi tarheta no pasa", tarheta=0.4)
+    once = heard("mi tarheta no pasa", tarheta=0.6)
     assert show(once, once) == [("", "mi"), ("mi", "tarheta no pasa")]
+
+
+def test_a_very_unsure_word_waits_until_it_lies_well_behind() -> None:
+    shown, words = ShownText(CONFIG), heard("mi tarheta no pasa", tarheta=0.2)
+    for end in (1.3, 1.5):
+        shown.update(words, end)
+        assert shown.text == "mi"
+    shown.update(words, 1.7)
+    assert shown.text == "mi tarheta no pasa"
+
+
+def test_a_number_is_stable_only_when_plain_words_follow_it() -> None:
+    def stable(*texts: str) -> str:
+        return show(*(heard(text) for text in texts), margin=2.0)[-1][0]
+
+    assert stable("son 518", "son 518") == "son"
+    assert stable("son 518 360", "son 518 360") == "son"
+    assert stable("son 518 pesos", "son 518 pesos") == "son"
+    assert stable("son 518 pesos al mes", "son 518 pesos al mes") == "son 518 pesos al mes"
 
 
 def test_a_shown_word_is_taken_back_only_by_two_hypotheses_that_agree() -> None:

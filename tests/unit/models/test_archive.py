@@ -14,7 +14,7 @@ from .conftest import tarball
 
 
 def file(member: str, content: bytes) -> ModelFile:
-    return ModelFile(member, "f", len(content), hashlib.sha256(content).hexdigest(), "")
+    return ModelFile(member, "f", len(content), hashlib.sha256(content).hexdigest())
 
 
 @pytest.fixture
