@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -116,11 +116,14 @@ def word_ends(words: Iterable[tuple[str, float]], language: Language) -> WordEnd
 
 
 def word_time_errors(spoken: WordEnds, heard: WordEnds) -> list[float]:
-    """Seconds by which the ends of rightly heard words are off, early ones negative."""
+    """Seconds by which the ends of rightly heard words are off, early ones negative. Numbers are left out: written in
+    figures, their words have one end together."""
     blocks = SequenceMatcher(
         None, [word for word, _ in spoken], [word for word, _ in heard], autojunk=False
     ).get_matching_blocks()
-    return [heard[b.b + k][1] - spoken[b.a + k][1] for b in blocks for k in range(b.size)]
+    shared = Counter(end for _, end in heard)
+    pairs = ((spoken[b.a + k][1], heard[b.b + k][1]) for b in blocks for k in range(b.size))
+    return [found - true for true, found in pairs if shared[found] == 1]
 
 
 def percentiles(values: Sequence[float]) -> dict[str, int] | None:

@@ -66,7 +66,7 @@ class ShownText:
     def update(self, hypothesis: Sequence[Word], end: float, *, paused: bool = False) -> None:
         """Take in a new hypothesis of the audio up to `end`, in the words' own seconds.
 
-        `paused` says that the speaker has paused: the words are whole, and the text is as good as the final.
+        `paused` says that the speaker has paused: the words are whole, however close to the end.
         """
         words = list(hypothesis)
         agreed = _common(words, self._previous)
@@ -75,10 +75,10 @@ class ShownText:
         if kept < len(self._shown):
             # The same words and the same next one (or the same end) twice.
             repeated = agreed > kept or (kept == len(words) == len(self._previous) == agreed)
-            if kept < self._stable or not (paused or repeated):
+            if kept < self._stable or not repeated:
                 kept, begin = len(self._shown), _covered(self._shown, words)
         count = begin
-        while count < len(words) and (paused or self._visible(words[count], end, agreed=count < agreed)):
+        while count < len(words) and self._visible(words[count], end, agreed=count < agreed, paused=paused):
             count += 1
         self._shown = self._shown[:kept] + words[begin:count]
         while self._stable < min(agreed, len(self._shown)) and self._settled(words, agreed, end):
@@ -92,9 +92,11 @@ class ShownText:
             return tuple(hypothesis)
         return (*stable, *hypothesis[_covered(stable, hypothesis) :])
 
-    def _visible(self, word: Word, end: float, *, agreed: bool) -> bool:
+    def _visible(self, word: Word, end: float, *, agreed: bool, paused: bool) -> bool:
         """Whether a word that follows the shown ones joins them."""
         config, behind = self._config, end - word.t1
+        if paused and word.confidence >= (config.agreed if agreed else config.sure):
+            return True
         if behind < config.margin:
             return False
         if agreed and (word.confidence >= config.agreed or behind >= config.late):

@@ -34,8 +34,8 @@ class EndpointConfig:
     off: float = 0.35
     pre_roll: float = 0.2
     min_speech: float = 0.096
-    early: float = 0.16
-    hangover: float = 0.4
+    early: float = 0.128
+    hangover: float = 0.384
     longest: float = 15.0
     search: float = 4.0
 

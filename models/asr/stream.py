@@ -21,6 +21,7 @@ from models.asr.endpoint import Closed, EndpointConfig, Endpointer, Event, Opene
 from models.asr.framer import End, Frame, Framer, Gap
 from models.asr.types import Transcript, Urgency, Word
 from models.asr.voice import most_doubt
+from models.asr.words import trim
 
 _MODEL_RATE: Final = 16000
 _LISTEN_FRAMES: Final = 64  # about 2 s of audio and 15 ms of CPU: a replayed backlog does not starve other legs
@@ -214,14 +215,15 @@ class VadStream:
         if hypothesis.no_speech > closed.doubt:
             hypothesis = Hypothesis((), 0.0)
         self._closed.popleft()  # only now, so that `done` never runs ahead of a decode that fails
-        return self._publish_final(closed.span, closed.utterance, hypothesis)
+        return self._publish_final(closed, hypothesis)
 
-    def _publish_final(self, span: Span, utterance: _Utterance, hypothesis: Hypothesis) -> list[Transcript]:
-        words = utterance.text.finish(hypothesis.words)
-        if not words and not utterance.shown[0]:
+    def _publish_final(self, closed: _Closed, hypothesis: Hypothesis) -> list[Transcript]:
+        words = closed.utterance.text.finish(trim(hypothesis.words, closed.audio, _MODEL_RATE))
+        if not words and not closed.utterance.shown[0]:
             return []
         text = " ".join(word.text for word in words)
-        return [self._transcript(span, text, len(text), hypothesis.confidence, self._on_clock(words, span))]
+        timed = self._on_clock(words, closed.span)
+        return [self._transcript(closed.span, text, len(text), hypothesis.confidence, timed)]
 
     def _decode_ahead(self, utterance: _Utterance, span: Span) -> list[Transcript]:
         hypothesis = self._decoder.hear(self._cut(span), paused=True)

@@ -9,6 +9,7 @@ whisper's word times do after Radford et al. 2022 with dynamic time warping).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,8 @@ from models.asr.types import Word
 
 FRAME_SECONDS: Final = 384 / 16000  # the strides of the encoder's three convolutions, 64 · 3 · 2
 _WORD_START: Final = "▁"
+_HOP: Final = 0.01
+_QUIET_DB: Final = 28.0
 
 
 def token_starts(attention: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -69,3 +72,25 @@ def to_words(
             confidence = float(np.exp(np.mean([scores[place] for place in group])))
             words.append(Word(text, float(starts[group[0]]), float(starts[group[-1] + 1]), confidence))
     return tuple(words)
+
+
+def trim(words: Sequence[Word], audio: NDArray[np.float32], rate: int) -> tuple[Word, ...]:
+    """The words without the silence at their edges: an aligner gives a pause to the word before it.
+
+    words: seconds from the start of audio, float32 [n] at `rate`. Silence is what lies `_QUIET_DB` below the word's
+    loudest moment, so that line noise close to the voice trims nothing.
+    """
+    hop = round(_HOP * rate)
+    frames = audio[: audio.size // hop * hop].reshape(-1, hop)
+    level = 10 * np.log10(np.square(frames).mean(1) + 1e-12)
+    trimmed = []
+    for word in words:
+        first, last = round(word.t0 / _HOP), max(round(word.t0 / _HOP) + 1, round(word.t1 / _HOP))
+        part = level[first:last]
+        if part.size:
+            heard = np.flatnonzero(part >= part.max() - _QUIET_DB)
+            t0 = max(word.t0, (first + int(heard[0]) - 1) * _HOP)
+            t1 = min(word.t1, (first + int(heard[-1]) + 2) * _HOP)
+            word = replace(word, t0=min(t0, word.t1), t1=max(t1, t0))
+        trimmed.append(word)
+    return tuple(trimmed)

@@ -105,8 +105,10 @@ def test_numbers_become_words_with_one_end() -> None:
 
 
 def test_word_times_are_compared_for_the_words_that_were_heard_rightly() -> None:
-    heard = [("i", 1.25), ("went", 1.5), ("to", 1.5), ("pay", 2.0)]
-    assert word_time_errors(SPOKEN, heard) == pytest.approx([0.05, -0.1, 0.0])
+    heard = [("i", 1.25), ("went", 1.5), ("to", 1.7), ("pay", 2.0)]
+    assert word_time_errors(SPOKEN, heard) == pytest.approx([0.05, 0.1, 0.0])
+    number = [("i", 1.25), ("went", 1.5), ("to", 1.5), ("pay", 2.0)]
+    assert word_time_errors(SPOKEN, number) == pytest.approx([0.05, 0.0]), "two words of one end are a number"
     assert word_time_errors(SPOKEN, []) == []
 
 

@@ -76,12 +76,18 @@ def test_a_shown_word_is_taken_back_only_by_two_hypotheses_that_agree() -> None:
     assert [rest for _, rest in show(first, other, other)] == ["no quiero casa", "no quiero casa", "no quiero pagar"]
 
 
-def test_a_pause_makes_the_words_whole() -> None:
+def test_a_pause_makes_sure_words_whole() -> None:
     shown = ShownText(CONFIG)
-    shown.update(heard("muchas grasas", confidence=0.6), 0.6)
-    assert shown.text == ""
-    shown.update(heard("muchas gracias.", confidence=0.6), 0.6, paused=True)
+    shown.update(heard("muchas gracias.", confidence=0.8, muchas=0.9), 0.6)
+    assert shown.text == "muchas"
+    shown.update(heard("muchas gracias.", confidence=0.8), 0.6, paused=True)
     assert shown.text == "muchas gracias."
+
+
+def test_a_pause_shows_nothing_unsure_for_the_final_is_near() -> None:
+    shown = ShownText(CONFIG)
+    shown.update(heard("muchas grasas.", confidence=0.6, muchas=0.9), 0.6, paused=True)
+    assert shown.text == "muchas"
 
 
 def test_stable_words_are_heard_twice_to_the_letter_sure_and_well_behind() -> None:

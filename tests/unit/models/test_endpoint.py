@@ -28,16 +28,16 @@ def test_one_utterance_opens_pauses_and_closes_with_the_span_it_paused_with() ->
     paused, closed = events[1], events[2]
     assert isinstance(paused, Paused)
     assert isinstance(closed, Closed)
-    assert paused.span == closed.span == Span(begin=13, speech_begin=20, speech_end=50, end=55)
+    assert paused.span == closed.span == Span(begin=13, speech_begin=20, speech_end=50, end=54)
 
 
-def test_the_pause_comes_after_160_ms_and_the_end_after_400_ms() -> None:
+def test_the_pause_comes_after_128_ms_and_the_end_after_384_ms() -> None:
     endpointer = Endpointer()
     for _ in range(20):
         endpointer.push(S)
     silent_at = {type(e): k for k in range(1, 20) for e in endpointer.push(Q)}
-    assert silent_at[Paused] * 0.032 == 0.16
-    assert 0.4 <= silent_at[Closed] * 0.032 < 0.4 + 0.032
+    assert silent_at[Paused] * 0.032 == 0.128
+    assert silent_at[Closed] * 0.032 == 0.384
 
 
 def test_speech_within_the_hangover_resumes_the_same_utterance() -> None:
