@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from assist.errors import ConfigError
-from assist.events import Language
+from assist.events import CallLanguage, Language
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -71,8 +71,8 @@ class Trunk(_Section):
     """Name in logs, cases and metrics."""
     allow: tuple[Annotated[str, AfterValidator(_network)], ...] = ("127.0.0.0/8",)
     """Networks its INVITEs may come from; anything else is answered 403."""
-    language: Language = "es"
-    """Language its callers speak."""
+    language: CallLanguage = "es"
+    """Language its callers speak; auto finds it out on each leg, and notices a change (one more model in use)."""
     queue: str = "general"
     """Queue its calls are counted in."""
     agent: str

@@ -16,6 +16,8 @@ from typing import Final, Literal, TypeAlias, get_args
 
 Party: TypeAlias = Literal["customer", "agent"]
 Language: TypeAlias = Literal["es", "en"]
+CallLanguage: TypeAlias = Literal["es", "en", "auto"]
+"""What a call's parties are expected to speak; auto: it is found out of each, and may change."""
 Mood: TypeAlias = Literal["negative", "neutral", "positive"]
 EndReason: TypeAlias = Literal["customer_hangup", "agent_hangup", "cancelled", "rejected", "failed", "lost"]
 RuleState: TypeAlias = Literal["pending", "due", "met", "missed", "forbidden_said"]
@@ -58,7 +60,7 @@ class CallStarted(CallEvent):
     callee: str
     queue: str
     agent_id: str
-    language: Language
+    language: CallLanguage
     direction: Literal["inbound", "outbound"] = "inbound"
 
 

@@ -18,7 +18,7 @@ import structlog
 
 from assist.bus import Bus
 from assist.errors import BusError
-from assist.events import PARTIES, CallAnswered, CallEnded, CallStarted, Degraded, Event, Language, Party
+from assist.events import PARTIES, CallAnswered, CallEnded, CallLanguage, CallStarted, Degraded, Event, Party
 from assist.wire import Beat
 from gateway.fork import RATE, Chunker, Ring
 from gateway.ledger import Ledger
@@ -87,7 +87,7 @@ class Publisher:
         """Queue a durable event; never waits and never fails."""
         self._inbox.put(lambda: self._send(event))
 
-    def add_call(self, call_id: str, language: Language) -> dict[Party, Ring]:
+    def add_call(self, call_id: str, language: CallLanguage) -> dict[Party, Ring]:
         """Begin to publish a call; returns the rings its legs' frames go into."""
         rings: dict[Party, Ring] = {party: Ring() for party in PARTIES}
         legs = {party: _LegFeed(ring, Chunker(self._chunk_samples)) for party, ring in rings.items()}

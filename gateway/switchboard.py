@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import structlog
 
 from assist.config import Agent, Settings
-from assist.events import CallEnded, Event, Language, Party
+from assist.events import CallEnded, CallLanguage, Event, Party
 from gateway import routing
 from gateway.b2bua import Bridge, BridgedCall, Command, Dial, HangUp, Phase, Publish, Respond
 from gateway.endpoint import Endpoint, Leg
@@ -40,7 +40,7 @@ class CallSink(Protocol):
     def send(self, event: Event) -> None:
         """Queue a durable event; never waits and never fails."""
 
-    def add_call(self, call_id: str, language: Language) -> dict[Party, Ring]:
+    def add_call(self, call_id: str, language: CallLanguage) -> dict[Party, Ring]:
         """Begin to publish a call's audio."""
 
     def end_call(self, call_id: str) -> None:
@@ -57,7 +57,7 @@ class _Watch:
 class _Entry:
     call: BridgedCall
     agent: Agent
-    language: Language
+    language: CallLanguage
     caller: str
     keys: dict[Party, int]
     rings: dict[Party, Ring] = field(default_factory=dict)

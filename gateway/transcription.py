@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from assist.events import PARTIES, Language, Party
+from assist.events import PARTIES, CallLanguage, Party
 from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer, ServiceLevel
 from gateway.fork import RATE, Kept, Piece
 
@@ -87,7 +87,7 @@ class Transcription:
         keep_s: seconds of each leg kept for a replay.
     """
 
-    def __init__(self, call_id: str, language: Language, *, keep_s: float) -> None:
+    def __init__(self, call_id: str, language: CallLanguage, *, keep_s: float) -> None:
         self.call_id = call_id
         self._language = language
         self._legs: dict[Party, _Leg] = {party: _Leg(Kept(int(keep_s * RATE))) for party in PARTIES}

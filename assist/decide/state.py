@@ -184,7 +184,7 @@ def _observe(state: SessionState, event: Event) -> SessionState:
             return replace(
                 state,
                 started=True,
-                language=event.language,
+                language=state.language if event.language == "auto" else event.language,
                 queue=event.queue,
                 agent_id=event.agent_id,
                 started_at=event.at,

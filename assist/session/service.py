@@ -23,6 +23,7 @@ from assist.decide.state import SessionState, Stimulus, Tick
 from assist.errors import BusError
 from assist.events import CallStarted, Degraded, Event, Heard, Language
 from assist.session.catchup import recover
+from assist.session.language import call_language, undecided
 from assist.session.playbooks import load_playbooks
 from assist.strings import say
 from assist.text.style import NumberFormat
@@ -120,7 +121,12 @@ class SessionService:
         if session is None:
             if isinstance(event, Degraded):
                 return
-            session = await self._open(event)
+            history: list[Event] = []
+            if not isinstance(event, CallStarted) or event.seq > 1:
+                history = await self._bus.history(event.call_id)
+            if undecided([*history, event]):
+                return
+            session = await self._open(event, history)
         session.touched = self._clock()
         self._step(session, event)
         # The input is acknowledged when this returns: what follows from it must be stored by then.
@@ -162,13 +168,11 @@ class SessionService:
             del self._sessions[call_id]
             log.info("session.dropped", call_id=call_id, finished=finished)
 
-    async def _open(self, event: Event) -> _Session:
+    async def _open(self, event: Event, history: list[Event]) -> _Session:
         """A new session, or one that this process does not know yet because it was started after it began."""
-        history: list[Event] = []
-        if not isinstance(event, CallStarted) or event.seq > 1:
-            history = await self._bus.history(event.call_id)
-        kit = self._kit(event, history)
-        session = _Session(SessionState(call_id=event.call_id), kit, self._clock())
+        kit = self._kit([*history, event])
+        state = SessionState(call_id=event.call_id, language=kit.playbook.language)
+        session = _Session(state, kit, self._clock())
         decisions: list[Decision] = []
         try:
             session.state, decisions = recover(event.call_id, history, event, kit, self._on_failure(session))
@@ -183,12 +187,9 @@ class SessionService:
         self._send(session, decisions)
         return session
 
-    def _kit(self, event: Event, history: list[Event]) -> Kit:
-        for told in (*history, event):
-            if isinstance(told, CallStarted | Heard) and told.language in self._kits:
-                return self._kits[told.language]
-        fallback = self._kits.get(self._settings.language)
-        return fallback if fallback is not None else next(iter(self._kits.values()))
+    def _kit(self, events: list[Event]) -> Kit:
+        language = call_language(events) or self._settings.language
+        return self._kits.get(language) or next(iter(self._kits.values()))
 
     def _step(self, session: _Session, stimulus: Stimulus) -> None:
         try:

@@ -260,6 +260,10 @@ def _line(connection: Connection, event: Heard) -> None:
         spoken=event.spoken,
         changes=[asdict(change) for change in event.changes],
     )
+    if event.party == "customer":
+        # The language of a call that was to be found out is what its customer spoke first.
+        unknown = (cases.c.call_id == event.call_id) & (cases.c.language == "auto")
+        connection.execute(update(cases).where(unknown).values(language=event.language))
 
 
 def _card(connection: Connection, event: CardOffered) -> None:

@@ -52,7 +52,6 @@ class Leg:
         party: Party,
         recogniser: Recogniser,
         *,
-        language: Language,
         rate: int,
         start: int,
         epoch: float,
@@ -61,7 +60,6 @@ class Leg:
     ) -> None:
         self.call_id = call_id
         self.party = party
-        self.language = language
         self.rate = rate
         self.epoch = epoch
         self.ended = False

@@ -19,7 +19,7 @@ import structlog
 
 from assist.bus import Bus
 from assist.errors import BusError, WireError
-from assist.events import Degraded, DegradedLevel, Event, Heard, Language, Party, TranscriptSettled
+from assist.events import CallLanguage, Degraded, DegradedLevel, Event, Heard, Language, Party, TranscriptSettled
 from assist.process import EXIT_RETRY
 from assist.text.polish import Polisher
 from assist.transcriber.admission import Admission, AdmissionConfig
@@ -77,7 +77,7 @@ class TranscriberService:
 
     Args:
         bus: connected to the broker.
-        recognisers: language → loaded recogniser.
+        recognisers: language of a call → loaded recogniser.
         calls: most calls held at a time, late ones included: a bound on memory.
         polishers: language → what writes its finals for people; without one they stay as recognised.
         admission: when calls are served less than fully.
@@ -88,7 +88,7 @@ class TranscriberService:
     def __init__(
         self,
         bus: Bus,
-        recognisers: Mapping[Language, Recogniser],
+        recognisers: Mapping[CallLanguage, Recogniser],
         *,
         calls: int,
         polishers: Mapping[Language, Polisher] | None = None,
@@ -154,7 +154,7 @@ class TranscriberService:
     # --- taking a call ---------------------------------------------------------------------------------------
 
     async def _on_claim(self, claim: Claim) -> ClaimAnswer:
-        recogniser = self._recognisers.get(cast(Language, claim.language))
+        recogniser = self._recognisers.get(cast(CallLanguage, claim.language))
         if recogniser is None:
             return self._decline(f"no model for {claim.language}")
         if claim.call_id not in self._calls:
@@ -223,12 +223,10 @@ class TranscriberService:
             del self._peers[worker_id]
 
     def _leg(self, claim: Claim, party: Party, rate: int, start: int, epoch: float, *, settled_until: int = 0) -> Leg:
-        language = cast(Language, claim.language)
         return Leg(
             claim.call_id,
             party,
-            self._recognisers[language],
-            language=language,
+            self._recognisers[cast(CallLanguage, claim.language)],
             rate=rate,
             start=start,
             epoch=epoch,

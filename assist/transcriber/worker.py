@@ -13,11 +13,13 @@ from assist import config, log, notify, process
 from assist.bus import Bus, BusAddress
 from assist.config import Settings
 from assist.errors import AssistError
-from assist.events import Language
+from assist.events import CallLanguage, Language
 from assist.strings import say
 from assist.transcriber.admission import AdmissionConfig
 from assist.transcriber.polishing import load_polishers
 from assist.transcriber.service import Load, TranscriberService
+from models.asr.languages import any_language
+from models.asr.recogniser import VadRecogniser
 from models.asr.registry import open_recogniser
 from models.asr.types import Recogniser
 from models.errors import ModelMissing, ModelsError
@@ -26,13 +28,13 @@ _HOUSEKEEPING_S: Final = 2.0
 _STANDSTILL_S: Final = 30.0
 
 
-def load_recognisers(settings: Settings) -> dict[Language, Recogniser]:
-    """One recogniser per configured language that is installed.
+def load_recognisers(settings: Settings) -> dict[CallLanguage, Recogniser]:
+    """One recogniser per configured language that is installed, and one of all of them.
 
     Raises:
         ModelMissing: none of the configured languages has a model.
     """
-    found: dict[Language, Recogniser] = {}
+    found: dict[Language, VadRecogniser] = {}
     missing: list[ModelMissing] = []
     for language in settings.asr.languages:
         try:
@@ -48,7 +50,10 @@ def load_recognisers(settings: Settings) -> dict[Language, Recogniser]:
             structlog.get_logger(__name__).warning("transcriber.model_missing", language=language, error=str(err))
     if not found:
         raise missing[0]
-    return found
+    usual_first = sorted(found, key=lambda language: language != settings.language)
+    loaded: dict[CallLanguage, Recogniser] = dict(found.items())
+    loaded["auto"] = any_language([found[language] for language in usual_first])
+    return loaded
 
 
 async def serve(settings: Settings, index: int) -> None:
@@ -67,7 +72,9 @@ async def serve(settings: Settings, index: int) -> None:
     )
     await bus.ready(60)
     await service.start()
-    models = ", ".join(f"{language}: {recogniser.name}" for language, recogniser in recognisers.items())
+    models = ", ".join(
+        f"{language}: {recogniser.name}" for language, recogniser in recognisers.items() if language != "auto"
+    )
     notify.ready(f"{models} · {status(service.load, settings.language)}")
     structlog.get_logger(__name__).info("transcriber.ready", worker=service.worker_id)
     housekeeping = asyncio.create_task(_keep_house(service, models, settings.language), name="transcriber-house")

@@ -10,7 +10,8 @@ import sys
 
 from bench.peers.protocol import Heard, MediaClock, Pcm, Text, UnavailableError, serve
 from models.asr.endpoint import EndpointConfig
-from models.asr.moonshine import MoonshineDecoder, MoonshineRecogniser
+from models.asr.moonshine import MoonshineDecoder, MoonshineLeg
+from models.asr.recogniser import VadRecogniser
 from models.asr.registry import TOKENIZER, VAD, available, open_recogniser
 from models.asr.stream import StreamConfig
 from models.asr.types import Recogniser, Stream, Transcript, Urgency
@@ -93,7 +94,7 @@ def open_offline(language: str) -> Offline:
     decoder = MoonshineDecoder(store.require(name, language), store.require(TOKENIZER, language) / "tokenizer.json")
     vad = SileroModel(store.require(VAD, language) / "silero_vad.onnx")
     config = StreamConfig(endpoint=EndpointConfig(hangover=_NEVER, longest=_NEVER))
-    return Offline(MoonshineRecogniser(name, language, decoder, vad, config))
+    return Offline(VadRecogniser(name, language, lambda: MoonshineLeg(decoder), vad, config))
 
 
 if __name__ == "__main__":

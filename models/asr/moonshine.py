@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from models.asr.runtime import open_session
-from models.asr.stream import Hypothesis, StreamConfig, VadStream
+from models.asr.stream import Hypothesis
 from models.asr.types import Word
-from models.asr.vad import SileroModel
 from models.asr.words import FRAME_SECONDS, to_words
 from models.cpu import dot_product
 from models.errors import ModelDamaged
@@ -304,39 +303,12 @@ class MoonshineLeg:
         settled, self._settled, self._window = self._settled, None, Window()
         return settled[1] if settled and settled[0] == audio.size else self._final(audio)
 
+    def reset(self) -> None:
+        self._settled, self._window = None, Window()
+
     def _final(self, audio: FloatArray) -> Hypothesis:
         padded = np.pad(audio, (0, round(_TAIL * _RATE)))
         return self._decoder.words(self._decoder.decode(padded, beams=BEAMS))[0]
-
-
-class MoonshineRecogniser:
-    """A Moonshine model with its VAD, open for any number of legs."""
-
-    def __init__(
-        self,
-        name: str,
-        language: str,
-        decoder: MoonshineDecoder,
-        vad: SileroModel,
-        config: StreamConfig | None = None,
-    ) -> None:
-        self.name = name
-        self.language = language
-        self._decoder: MoonshineDecoder | None = decoder
-        self._vad = vad
-        self._config = config or StreamConfig()
-
-    def stream(self, sample_rate: int, *, start_sample: int = 0) -> VadStream:
-        """A new leg at 8000 or 16000 Hz. Raises `BadAudio` for another rate, or after `close`."""
-        if self._decoder is None:
-            raise ModelDamaged(f"{self.name} is closed", do="open the recogniser again")
-        vad = self._vad.leg(sample_rate)
-        leg = MoonshineLeg(self._decoder)
-        return VadStream(leg, vad, self.language, sample_rate, self._config, start_sample=start_sample)
-
-    def close(self) -> None:
-        """Drop the sessions; their memory goes when the last stream does."""
-        self._decoder = None
 
 
 def looks_back(rows: Sequence[FloatArray]) -> bool:

@@ -11,16 +11,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from models.asr.types import Recogniser
 from models.catalog import Catalog, Model, load_catalog
 from models.errors import EngineUnavailable, UnknownLanguage, UnknownModel
 from models.sources import by_hand
 from models.store import Store
 from models.strings import say
+
+if TYPE_CHECKING:
+    from models.asr.recogniser import VadRecogniser
 
 ENGINES: Final = ("auto", "moonshine", "vosk")
 LANGUAGES: Final = ("es", "en")
@@ -57,7 +59,7 @@ def open_recogniser(
     vosk_models: Mapping[str, Path] | None = None,
     threads: int = 1,
     partial: float = 0.24,
-) -> Recogniser:
+) -> VadRecogniser:
     """Load a recogniser for `language` ("es" | "en"); about a second and 400 MB for a base model.
 
     engine: "auto", "moonshine" or "vosk". model: a catalogue name; without it the module's rule chooses.
@@ -105,7 +107,7 @@ def _named(catalog: Catalog, language: str, name: str) -> Model:
     return model
 
 
-def _open_vosk(store: Store, folder: Path, language: str, name: str, *, trusted: bool) -> Recogniser:
+def _open_vosk(store: Store, folder: Path, language: str, name: str, *, trusted: bool) -> VadRecogniser:
     # Imported where it is opened: an engine's libraries load only when it is used.
     from models.asr.vad import SileroModel
     from models.asr.vosk import open_folder
@@ -120,8 +122,9 @@ def _installed(store: Store, model: Model) -> bool:
     return store.is_installed(model.name, model.recipe)
 
 
-def _open_moonshine(store: Store, model: Model, threads: int, partial: float) -> Recogniser:
-    from models.asr.moonshine import MoonshineDecoder, MoonshineRecogniser
+def _open_moonshine(store: Store, model: Model, threads: int, partial: float) -> VadRecogniser:
+    from models.asr.moonshine import MoonshineDecoder, MoonshineLeg
+    from models.asr.recogniser import VadRecogniser
     from models.asr.stream import StreamConfig
     from models.asr.vad import SileroModel
 
@@ -130,4 +133,5 @@ def _open_moonshine(store: Store, model: Model, threads: int, partial: float) ->
     vad = SileroModel(store.require(VAD, model.language) / "silero_vad.onnx")
     decoder = MoonshineDecoder(folder, tokenizer, threads=threads)
     decoder.decode(np.zeros(16000, np.float32))  # the first run allocates; better now than in a caller's first word
-    return MoonshineRecogniser(model.name, model.language, decoder, vad, StreamConfig(partial=partial))
+    config = StreamConfig(partial=partial)
+    return VadRecogniser(model.name, model.language, lambda: MoonshineLeg(decoder), vad, config)

@@ -31,12 +31,14 @@ _LISTEN_FRAMES: Final = 64  # about 2 s of audio and 15 ms of CPU: a replayed ba
 class Hypothesis:
     """What a decoder heard in a piece of audio: words, in seconds from its start, and confidence 0..1 of the whole.
 
-    no_speech: the decoder's probability, 0..1, that the audio holds no speech at all.
+    no_speech: the decoder's probability, 0..1, that the audio holds no speech at all. language: of the words, where
+    the decoder knows more than one.
     """
 
     words: tuple[Word, ...]
     confidence: float
     no_speech: float = 0.0
+    language: str = ""
 
     @property
     def text(self) -> str:
@@ -57,6 +59,9 @@ class LegDecoder(Protocol):
     def finish(self, audio: NDArray[np.float32]) -> Hypothesis:
         """Final text of the utterance, all of its audio. Usually what `hear` had or a bit more; less when a long
         utterance is split; `hear` need not have been called. The next call belongs to another utterance."""
+
+    def reset(self) -> None:
+        """The utterance's final is not wanted; the next call belongs to another one."""
 
 
 class FrameVad(Protocol):
@@ -213,7 +218,7 @@ class VadStream:
         closed = self._closed[0]
         hypothesis = self._decoder.finish(closed.audio)
         if hypothesis.no_speech > closed.doubt:
-            hypothesis = Hypothesis((), 0.0)
+            hypothesis = Hypothesis((), 0.0, language=hypothesis.language)
         self._closed.popleft()  # only now, so that `done` never runs ahead of a decode that fails
         return self._publish_final(closed, hypothesis)
 
@@ -223,7 +228,7 @@ class VadStream:
             return []
         text = " ".join(word.text for word in words)
         timed = self._on_clock(words, closed.span)
-        return [self._transcript(closed.span, text, len(text), hypothesis.confidence, timed)]
+        return [self._transcript(closed.span, text, len(text), hypothesis, timed)]
 
     def _decode_ahead(self, utterance: _Utterance, span: Span) -> list[Transcript]:
         hypothesis = self._decoder.hear(self._cut(span), paused=True)
@@ -245,7 +250,7 @@ class VadStream:
         if shown == utterance.shown or not shown[0]:
             return []
         utterance.shown = shown
-        return [self._transcript(span, *shown, hypothesis.confidence)]
+        return [self._transcript(span, *shown, hypothesis)]
 
     def _partial_due(self) -> bool:
         span, utterance = self._endpointer.current, self._utterance
@@ -256,7 +261,7 @@ class VadStream:
         return span.end - utterance.heard_to >= config.endpoint.frames(wait)
 
     def _transcript(
-        self, span: Span, text: str, stable: int, confidence: float, words: tuple[Word, ...] | None = None
+        self, span: Span, text: str, stable: int, hypothesis: Hypothesis, words: tuple[Word, ...] | None = None
     ) -> Transcript:
         """A final when there are `words`, on the stream clock."""
         scale = self._size / self.sample_rate
@@ -268,8 +273,8 @@ class VadStream:
             t0=span.speech_begin * scale,
             t1=span.speech_end * scale,
             words=words or (),
-            confidence=confidence,
-            language=self._language,
+            confidence=hypothesis.confidence,
+            language=hypothesis.language or self._language,
         )
 
     def _on_clock(self, words: tuple[Word, ...], span: Span) -> tuple[Word, ...]:

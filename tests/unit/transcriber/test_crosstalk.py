@@ -120,8 +120,8 @@ def test_two_hours_take_no_more_memory_than_a_minute() -> None:
 
 
 def legs(script: list[Transcript], mine: Signal, theirs: Signal) -> Leg:
-    own = Leg("c1", "agent", ScriptedRecogniser(script), language="es", rate=RATE, start=0, epoch=0.0)
-    other = Leg("c1", "customer", ScriptedRecogniser(), language="es", rate=RATE, start=0, epoch=0.0)
+    own = Leg("c1", "agent", ScriptedRecogniser(script), rate=RATE, start=0, epoch=0.0)
+    other = Leg("c1", "customer", ScriptedRecogniser(), rate=RATE, start=0, epoch=0.0)
     introduce([own, other])
     for leg, signal in ((own, mine), (other, theirs)):
         leg.feed(AudioChunk(RATE, 0, 0.0, pcm(signal).tobytes()))

@@ -82,9 +82,7 @@ def final(t0: float, t1: float, text: str = "hola") -> Transcript:
 def make_leg() -> Callable[..., tuple[Leg, ScriptedStream]]:
     def make(script: list[Transcript] | None = None, *, start: int = 0, settled_until: int = 0):  # type: ignore[no-untyped-def]
         recogniser = ScriptedRecogniser(script)
-        leg = Leg(
-            "c1", "agent", recogniser, language="es", rate=RATE, start=start, epoch=1000.0, settled_until=settled_until
-        )
+        leg = Leg("c1", "agent", recogniser, rate=RATE, start=start, epoch=1000.0, settled_until=settled_until)
         return leg, recogniser.opened
 
     return make
@@ -99,7 +97,7 @@ def chunk(start: int, samples: int = 480, *, end: bool = False) -> AudioChunk:
 @given(st.lists(st.integers(0, 40), max_size=60))
 def test_each_sample_lands_at_its_own_time(order: list[int]) -> None:
     recogniser = ScriptedRecogniser()
-    leg = Leg("c1", "agent", recogniser, language="es", rate=RATE, start=0, epoch=0.0)
+    leg = Leg("c1", "agent", recogniser, rate=RATE, start=0, epoch=0.0)
     for number in order:
         leg.feed(chunk(number * 240))
         leg.urgency()
@@ -227,7 +225,7 @@ def talk(leg: Leg, first_s: float, seconds: float, *, partials: bool = True) -> 
 
 def make_talking(*texts: str) -> tuple[Leg, TalkingRecogniser]:
     recogniser = TalkingRecogniser(*texts)
-    return Leg("c1", "agent", recogniser, language="es", rate=RATE, start=0, epoch=0.0), recogniser
+    return Leg("c1", "agent", recogniser, rate=RATE, start=0, epoch=0.0), recogniser
 
 
 @pytest.mark.parametrize("broken", ["", "-"])
@@ -301,7 +299,7 @@ def test_a_stream_that_fails_is_replaced_and_what_still_fails_is_given_up_piece_
             self.opened.append(Failing(start_sample, text=""))
             return self.opened[-1]
 
-    leg = Leg("c1", "agent", FailingRecogniser(""), language="es", rate=RATE, start=0, epoch=0.0)
+    leg = Leg("c1", "agent", FailingRecogniser(""), rate=RATE, start=0, epoch=0.0)
     leg.feed(chunk(0, 10 * RATE, end=True))
     remedies: list[str] = []
     while not leg.settled and len(remedies) < 50:
@@ -328,7 +326,7 @@ def test_a_stream_that_breaks_off_in_the_middle_of_its_audio_hears_it_again() ->
             return self.opened[-1]
 
     recogniser = PickyRecogniser("")
-    leg = Leg("c1", "agent", recogniser, language="es", rate=RATE, start=0, epoch=0.0)
+    leg = Leg("c1", "agent", recogniser, rate=RATE, start=0, epoch=0.0)
     for number in range(20):
         leg.feed(chunk(number * 800, 800))
         try:
@@ -392,7 +390,7 @@ def test_an_engine_that_is_no_good_at_all_is_not_tried_for_ever() -> None:
             return self.opened[-1]
 
     recogniser = HopelessRecogniser("")
-    leg = Leg("c1", "agent", recogniser, language="es", rate=RATE, start=0, epoch=0.0)
+    leg = Leg("c1", "agent", recogniser, rate=RATE, start=0, epoch=0.0)
     for number in range(1000):
         leg.feed(chunk(number * 480))
         try:
@@ -413,7 +411,6 @@ def test_finals_are_written_for_people_and_partials_are_not() -> None:
         "c1",
         "agent",
         recogniser,
-        language="es",
         rate=RATE,
         start=0,
         epoch=0.0,
