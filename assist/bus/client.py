@@ -299,4 +299,8 @@ class Bus:
         # Core subscriptions survive a reconnect: the client sends them again by itself.
         await self.ready(60)
         assert self._nc is not None
-        return await self._nc.subscribe(subject, queue=queue, cb=callback)
+        subscription = await self._nc.subscribe(subject, queue=queue, cb=callback)
+        # Who says it is ready is asked at once: the broker must know of it by then.
+        with contextlib.suppress(OSError, nats.errors.Error, TimeoutError):
+            await self._nc.flush(5)
+        return subscription

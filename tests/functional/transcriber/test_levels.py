@@ -145,7 +145,7 @@ async def test_a_call_goes_where_there_is_room(bus: Bus, start: Callable[..., ob
 async def test_a_transcriber_alone_takes_a_call_at_once(bus: Bus, start: Callable[..., object], engine: Engine) -> None:
     await start(engine)  # type: ignore[misc]
     answers = [await bus.claim(claim(f"c{number}")) for number in range(6)]
-    assert all(answer is not None and answer.accepted for answer in answers)
+    assert [answer is not None and answer.accepted for answer in answers] == [True] * 6, answers
 
 
 async def test_an_engine_that_gives_no_text_is_replaced_and_hears_it_all_again(

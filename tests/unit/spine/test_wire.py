@@ -6,7 +6,7 @@ from typing import get_args
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assist import config, wire
@@ -25,6 +25,7 @@ def test_every_event_comes_back_as_it_went(event: Event) -> None:
     assert wire.decode(wire.encode(event)) == event
 
 
+@settings(deadline=None)  # the first example compiles the schema
 @given(EVENTS)
 def test_every_event_fits_the_published_schema(event: Event) -> None:
     jsonschema.validate(wire.to_dict(event), wire.json_schema())
