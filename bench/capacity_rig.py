@@ -1,0 +1,324 @@
+"""One real transcriber process on a core of its own, a real broker, and calls fed to it as the gateway feeds them.
+
+The bench's process stands in for the gateway and for the screens: `gateway.publisher.Publisher` takes 20 ms frames out
+of its rings, cuts and publishes chunks and claims a transcriber for each call; a bus of its own notes every text and
+when it came. It and the broker run on the machine's other cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from assist import config
+from assist.bus import Bus, BusAddress
+from assist.config import Settings
+from assist.events import PARTIES, Degraded, Event, Heard, Language, Party, TranscriptSettled
+from assist.stack import broker
+from assist.wire import Beat
+from bench.legs import Leg
+from gateway.fork import FRAME_S, FRAME_SAMPLES, RATE, Ring
+from gateway.ledger import Ledger
+from gateway.publisher import Publisher
+from models.catalog import load_catalog
+from models.store import Store
+
+_READY_S: Final = 120.0
+_SETTLE_S: Final = 60.0
+"""Seconds after the last call's end in which its transcript has to be complete."""
+_SAMPLE_S: Final = 0.2
+_STOP_S: Final = 20.0
+
+
+class RigError(Exception):
+    """The transcriber or the machine cannot be measured; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A text as it came over the bus (`bench.asr_measure.TextShown`), words as recognised; `at`, `t0`, `t1`: seconds
+    on the leg's media clock."""
+
+    at: float
+    utterance: int
+    text: str
+    stable_chars: int
+    final: bool
+    t0: float
+    t1: float
+    words: tuple[tuple[str, float], ...] = ()
+    """Of a final: each word and its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the transcriber's process had used at a UTC second: CPU seconds since its start, resident MB."""
+
+    at: float
+    cpu_s: float
+    rss_mb: float
+
+
+@dataclass(slots=True)
+class Run:
+    """What happened while some calls ran. epochs: UTC second of each leg's first sample; shown: each leg's texts in
+    order of arrival. beats: with the UTC second of arrival."""
+
+    legs: Sequence[Leg]
+    epochs: list[float] = field(default_factory=list)
+    shown: list[list[Shown]] = field(default_factory=list)
+    beats: list[tuple[float, Beat]] = field(default_factory=list)
+    told: list[Degraded] = field(default_factory=list)
+    usage: list[Usage] = field(default_factory=list)
+    unsettled: int = 0
+    """Calls whose transcript was not complete in time."""
+
+
+def read_usage(pid: int, *, proc: Path = Path("/proc")) -> Usage:
+    """What a process has used until now. Raises `RigError` when it is gone."""
+    try:
+        fields = (proc / str(pid) / "stat").read_text("ascii", errors="replace").rpartition(")")[2].split()
+        pages = int((proc / str(pid) / "statm").read_text("ascii").split()[1])
+    except (FileNotFoundError, ProcessLookupError, IndexError) as error:
+        raise RigError(f"the transcriber (process {pid}) has ended") from error
+    ticks = int(fields[11]) + int(fields[12])  # user and system time
+    return Usage(time.time(), ticks / os.sysconf("SC_CLK_TCK"), pages * resource.getpagesize() / 1e6)
+
+
+def as_shown(at: float, heard: Heard, epoch: float) -> Shown:
+    """An event as the measures want it: the recognised words, not what was made of them for people, and media time."""
+    text = heard.spoken or heard.text
+    return Shown(
+        at=at - epoch,
+        utterance=int(heard.utterance_id[1:]),
+        text=text,
+        stable_chars=len(text) if heard.final else heard.stable_chars,
+        final=heard.final,
+        t0=heard.t0 - epoch,
+        t1=heard.t1 - epoch,
+        words=tuple((word.text, word.t1 - epoch) for word in heard.words),
+    )
+
+
+def without_stragglers(shown: Iterable[Shown]) -> list[Shown]:
+    """Without partials that come after their utterance's final; screens drop them."""
+    ended: set[int] = set()
+    kept = []
+    for text in shown:
+        if text.utterance not in ended:
+            kept.append(text)
+        if text.final:
+            ended.add(text.utterance)
+    return kept
+
+
+def lone_model(name: str, models: Path, folder: Path) -> Path:
+    """A models folder below `folder` that holds only this model and its needs, as links to those in `models`.
+
+    Raises `UnknownModel`, `ModelMissing`, `ModelDamaged`.
+    """
+    alone = folder / "models"
+    alone.mkdir()
+    store = Store(models)
+    for model in load_catalog().closure([name]):
+        (alone / model.name).symlink_to(store.require(model.name, recipe=model.recipe).resolve())
+    return alone
+
+
+def split_cores() -> tuple[int, set[int]]:
+    """The transcriber's core, and the others. Raises `RigError` where there is only one."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        raise RigError("this needs two cores: one for the transcriber, one for everything else; bench.asr --calls not")
+    return cores[-1], set(cores[:-1])
+
+
+class MediaClock(threading.Thread):
+    """Puts a frame of every running leg into its ring each 20 ms, as a bridge does, and catches up when it is late.
+
+    Args:
+        calls: the second at which each call begins, its legs by party, and what gives its rings.
+        on_end: called with a call's place when its last frame is in.
+    """
+
+    def __init__(
+        self,
+        calls: Sequence[tuple[float, dict[Party, Leg], Callable[[], dict[Party, Ring]]]],
+        on_end: Callable[[int], None],
+    ) -> None:
+        super().__init__(name="media-clock", daemon=True)
+        self._calls = calls
+        self._on_end = on_end
+        self.rings: list[dict[Party, Ring]] = [{} for _ in calls]
+
+    def run(self) -> None:
+        frames = [{party: _frames(leg) for party, leg in legs.items()} for _, legs, _ in self._calls]
+        first = [round(begin / FRAME_S) for begin, _, _ in self._calls]
+        last = [begin + max(map(len, legs.values())) for begin, legs in zip(first, frames, strict=True)]
+        began = time.monotonic()
+        for tick in range(max(last) + 1):
+            time.sleep(max(0.0, began + tick * FRAME_S - time.monotonic()))
+            for place, legs in enumerate(frames):
+                if tick == first[place]:
+                    self.rings[place] = self._calls[place][2]()
+                if first[place] <= tick < last[place]:
+                    for party, pieces in legs.items():
+                        if tick - first[place] < len(pieces):
+                            self.rings[place][party].put(pieces[tick - first[place]])
+                if tick == last[place]:
+                    for ring in self.rings[place].values():
+                        ring.closed = True
+                    self._on_end(place)
+
+
+def _frames(leg: Leg) -> list[bytes]:
+    if leg.rate != RATE:
+        raise RigError(f"a leg at {leg.rate} Hz; the gateway's audio is at {RATE} Hz")
+    size = 2 * FRAME_SAMPLES
+    data = leg.pcm.astype("<i2").tobytes()
+    return [data[at : at + size].ljust(size, b"\0") for at in range(0, len(data), size)]
+
+
+class Rig:
+    """A running broker and transcriber. Made by :func:`running`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], settings: Settings, bus: Bus, folder: Path) -> None:
+        self._process, self._settings, self._bus, self._folder = process, settings, bus, folder
+        self._run: Run | None = None
+        self._heard: list[tuple[float, Heard]] = []
+        self._settled: set[str] = set()
+        self._beats: list[tuple[float, Beat]] = []
+        self._count = 0
+
+    async def wait_ready(self) -> None:
+        """Until the first beat. Raises `RigError`."""
+        await self._bus.follow_beats(self._on_beat)
+        await self._bus.follow_live(self._on_event)
+        await self._bus.follow(self._on_event)
+        deadline = time.monotonic() + _READY_S
+        while not self._beats:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                words = (self._folder / "transcriber.log").read_text(errors="replace").strip().splitlines()
+                raise RigError(f"the transcriber did not start: {words[-1] if words else 'it says nothing'}")
+            await asyncio.sleep(0.05)
+
+    def usage(self) -> Usage:
+        return read_usage(self._process.pid)
+
+    async def hold(self, legs: Sequence[Leg], language: Language, *, stagger: float) -> Run:
+        """Calls of two legs each, begun `stagger` seconds apart, from their begin until their transcripts are whole.
+
+        Raises:
+            RigError: the transcriber has ended.
+        """
+        run = self._run = Run(legs)
+        self._heard, self._settled, before = [], set(), self._beats[-1:]
+        self._beats = list(before)
+        publisher = Publisher(
+            lambda: Bus(BusAddress.of(self._settings), name="bench.gateway"),
+            chunk_ms=self._settings.gateway.chunk_ms,
+            keep_s=self._settings.gateway.keep_s,
+            ledger=Ledger(self._folder / "ledger.json"),
+        )
+        publisher.start()
+        ids = [f"cap{self._count + place}" for place in range(len(legs) // 2)]
+        self._count += len(ids)
+
+        def begin(call_id: str) -> Callable[[], dict[Party, Ring]]:
+            return lambda: publisher.add_call(call_id, language)
+
+        clock = MediaClock(
+            [
+                (place * stagger, dict(zip(PARTIES, legs[2 * place : 2 * place + 2], strict=True)), begin(call_id))
+                for place, call_id in enumerate(ids)
+            ],
+            on_end=lambda place: publisher.end_call(ids[place]),
+        )
+        clock.start()
+        while clock.is_alive():
+            run.usage.append(self.usage())
+            await asyncio.sleep(_SAMPLE_S)
+        deadline = time.monotonic() + _SETTLE_S
+        while len(self._settled) < len(ids) and time.monotonic() < deadline:
+            self.usage()
+            await asyncio.sleep(_SAMPLE_S)
+        beats = len(self._beats)
+        while len(self._beats) < beats + 2 and time.monotonic() < deadline + 5:  # what was lost is told by the next
+            await asyncio.sleep(_SAMPLE_S)
+        run.unsettled = len(ids) - len(self._settled)
+        await asyncio.to_thread(publisher.stop, 5)
+        for call_id, rings in zip(ids, clock.rings, strict=True):
+            for party in PARTIES:
+                epoch = rings[party].epoch or 0.0
+                mine = [(at, heard) for at, heard in self._heard if (heard.call_id, heard.party) == (call_id, party)]
+                run.epochs.append(epoch)
+                run.shown.append(without_stragglers(as_shown(at, heard, epoch) for at, heard in mine))
+        run.beats = self._beats
+        return run
+
+    async def _on_beat(self, beat: Beat) -> None:
+        self._beats.append((time.time(), beat))
+
+    async def _on_event(self, event: Event) -> None:
+        match event:
+            case Heard():
+                self._heard.append((time.time(), event))
+            case Degraded() if self._run is not None:
+                self._run.told.append(event)
+            case TranscriptSettled():
+                self._settled.add(event.call_id)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    folder: Path, language: Language, *, models: Path, core: int, others: set[int], engine: str = "auto"
+) -> AsyncIterator[Rig]:
+    """A broker and one transcriber that has loaded one language, below `folder`; this process keeps to `others`.
+
+    Raises:
+        RigError: the transcriber does not start.
+    """
+    os.sched_setaffinity(0, others)
+    path = folder / "apuntador.toml"
+    path.write_text(
+        f'language = "{language}"\ndata_dir = "{folder}"\nmodels_dir = "{models}"\n'
+        f'[asr]\nengine = "{engine}"\nlanguages = ["{language}"]\n[log]\nlevel = "warning"\nformat = "text"\n'
+    )
+    settings = config.load(path)
+    private = broker.prepare(folder)
+    private.address.save(settings.bus_file)
+    command = [sys.executable, "-m", "assist.transcriber.worker", "--config", str(path)]
+    with contextlib.ExitStack() as ends, (folder / "transcriber.log").open("wb") as log:
+        ends.callback(_end, subprocess.Popen(private.argv, stdout=log, stderr=log))
+        # Only its first thread exists yet; the others inherit the core.
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        ends.callback(_end, process)
+        os.sched_setaffinity(process.pid, {core})
+        bus = Bus(private.address, name="bench.screens")
+        await bus.start()
+        try:
+            await bus.ready()
+            rig = Rig(process, settings, bus, folder)
+            await rig.wait_ready()
+            yield rig
+        finally:
+            await bus.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
