@@ -2,7 +2,7 @@
 
     python -m bench.capacity [--language es] [--calls 1 --calls 4] [--seconds 60]
     python -m bench.capacity --model moonshine-tiny-en            # another installed model than the best
-    python -m bench.capacity --source manifest --manifest PATH    # real speech, as bench.asr takes it
+    python -m bench.capacity --manifest PATH                      # real speech, as bench.asr takes it
 
 A broker, one transcriber process (`assist.transcriber.worker`, one language, pinned to one core) and N two-leg calls
 whose audio comes at real time, 20 ms frames through the gateway's own publisher, µ-law. Times are those at which
@@ -31,21 +31,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from assist import log
 from assist.config import Settings
 from assist.errors import AssistError
 from assist.events import Language
-from bench.asr_calls import broken_budgets
-from bench.asr_measure import Latencies, Revisions, percentiles, word_ends
-from bench.capacity_rig import Rig, RigError, Run, Shown, Usage, lone_model, running, split_cores
+from bench.capacity_rig import Rig, lone_model, running, split_cores
+from bench.capacity_row import CapacityRow, measure
+from bench.capacity_run import RigError
 from bench.corpus import CONDITIONS, Condition, CorpusError, Utterance, read_manifest
 from bench.legs import TICK, Leg, demo_calls, make_calls
 from bench.machine import describe
+from models.asr.registry import choose
 from models.catalog import load_catalog
 from models.errors import ModelsError
-from models.store import models_dir
+from models.store import Store
 
 OUT = Path(__file__).parent / "out" / "capacity.json"
 LADDER = (1, 2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 32)
@@ -53,65 +52,6 @@ WARM_UP_S = 30.0
 STAGGER_S = 0.7
 """Between the begins of calls; what is said in them is shifted by more (`bench.legs.STAGGER`)."""
 _LANGUAGES: tuple[Language, ...] = ("es", "en")
-_MOST_REVISED = 0.10
-_MOST_MB, _MOST_MB_PER_CALL = 700, 15
-
-
-@dataclass(frozen=True, slots=True)
-class CapacityRow:
-    """One number of calls. Latencies in milliseconds; load: CPU seconds of the worker per second; cpu_s_per_hour: CPU
-    seconds per hour of one leg's audio, its silence included. speech, matched: shares, of the time and of the words.
-    mb_per_call: of each call more than in the first row. levels: most calls at each level that a beat has named; told:
-    what the screens were told, how often. lost_s: seconds of audio that nobody will transcribe."""
-
-    language: str
-    condition: str
-    source: str
-    model: str
-    calls: int
-    window_s: float
-    speech: float
-    load: float
-    cpu_s_per_hour: float
-    partial: dict[str, int] | None
-    stable: dict[str, int] | None
-    final: dict[str, int] | None
-    finals: int
-    matched: float | None
-    revisions: Revisions
-    idle_mb: float
-    rss_mb: float
-    mb_per_call: float | None
-    levels: dict[str, int]
-    told: dict[str, int]
-    lost_s: float
-    restarts: int
-    unsettled: int
-    late_budgets: tuple[str, ...]
-
-    @property
-    def reduced(self) -> bool:
-        """Some call got less than full service."""
-        return any(self.levels.get(level, 0) for level in ("finals", "late")) or bool(self.told) or self.unsettled > 0
-
-    def broken_budgets(self) -> list[str]:
-        """All that do not hold, as people read them."""
-        counts = self.revisions
-        revised = counts.revised / max(1, counts.shown)
-        found = list(self.late_budgets)
-        if self.reduced:
-            found.append("service " + "/".join(str(self.levels.get(k, 0)) for k in ("full", "finals", "late")))
-        if self.lost_s or self.unsettled:
-            found.append(f"lost {self.lost_s:.1f} s, {self.unsettled} transcripts not complete")
-        if revised > _MOST_REVISED:
-            found.append(f"revised {revised:.1%} > {_MOST_REVISED:.0%}")
-        if counts.broken:
-            found.append(f"{counts.broken} stable words broken")
-        if self.calls == 1 and self.rss_mb > _MOST_MB:
-            found.append(f"memory {self.rss_mb:.0f} > {_MOST_MB} MB")
-        if self.mb_per_call is not None and self.mb_per_call > _MOST_MB_PER_CALL:
-            found.append(f"memory {self.mb_per_call:.1f} > {_MOST_MB_PER_CALL} MB per call")
-        return found
 
 
 def cut(leg: Leg, seconds: float) -> Leg:
@@ -121,74 +61,6 @@ def cut(leg: Leg, seconds: float) -> Leg:
     words = tuple((word, end) for word, end in leg.words if end <= seconds)
     return replace(
         leg, pcm=leg.pcm[: round(seconds * leg.rate)], speech=leg.speech[: round(seconds / TICK)], words=words
-    )
-
-
-def common_window(run: Run) -> tuple[float, float]:
-    """UTC seconds between which all legs run."""
-    return max(run.epochs), min(epoch + leg.seconds for epoch, leg in zip(run.epochs, run.legs, strict=True))
-
-
-def used_between(usage: Sequence[Usage], begin: float, end: float) -> tuple[float, float]:
-    """CPU seconds between two points of time, and the most resident MB."""
-    at = [u.at for u in usage]
-    cpu = np.interp([begin, end], at, [u.cpu_s for u in usage])
-    return float(cpu[1] - cpu[0]), max(u.rss_mb for u in usage if begin <= u.at <= end + 1)
-
-
-def within(shown: Sequence[Shown], begin: float, end: float) -> list[Shown]:
-    """The texts of the utterances that lie between two seconds of the leg."""
-    last = {text.utterance: text for text in shown}
-    return [t for t in shown if last[t.utterance].t0 >= begin and last[t.utterance].t1 <= end]
-
-
-def measure(
-    run: Run, language: Language, condition: str, source: str, model: str, idle_mb: float, first: CapacityRow | None
-) -> CapacityRow:
-    """A row of what happened; `first`: the row with the fewest calls."""
-    begin, end = common_window(run)
-    cpu, rss = used_between(run.usage, begin, end)
-    latencies, everywhere, revisions = Latencies(), Latencies(), Revisions()
-    words = 0
-    for leg, epoch, shown in zip(run.legs, run.epochs, run.shown, strict=True):
-        own = ((word, t1) for text in shown if text.final for word, t1 in text.words)
-        spoken = word_ends(leg.words or own, language)
-        words += len(spoken)
-        everywhere.add([(text.at, text) for text in shown], leg, language, spoken)
-        counted = within(shown, begin - epoch, end - epoch)
-        latencies.add([(text.at, text) for text in counted], leg, language, spoken)
-        revisions.add(counted, language)
-    calls = len(run.legs) // 2
-    beats = [beat for at, beat in run.beats if begin <= at <= end + 1]
-    before, after = run.beats[0][1], run.beats[-1][1]
-    told: dict[str, int] = {}
-    for event in run.told:
-        told[event.level] = told.get(event.level, 0) + 1
-    return CapacityRow(
-        language=language,
-        condition=condition,
-        source=source,
-        model=model,
-        calls=calls,
-        window_s=round(end - begin, 1),
-        speech=sum(float(leg.speech.mean()) for leg in run.legs) / len(run.legs),
-        load=cpu / (end - begin),
-        cpu_s_per_hour=3600 * cpu / (end - begin) / len(run.legs),
-        partial=percentiles(latencies.partial),
-        stable=percentiles(latencies.stable),
-        final=percentiles(latencies.final),
-        finals=len(latencies.final),
-        matched=len(everywhere.partial) / words if words else None,
-        revisions=revisions,
-        idle_mb=idle_mb,
-        rss_mb=rss,
-        mb_per_call=(rss - first.rss_mb) / (calls - first.calls) if first and calls > first.calls else None,
-        levels={level: max((b.calls.get(level, 0) for b in beats), default=0) for level in ("full", "finals", "late")},
-        told=told,
-        lost_s=after.lost_s - before.lost_s,
-        restarts=after.restarts - before.restarts,
-        unsettled=run.unsettled,
-        late_budgets=tuple(broken_budgets(latencies, calls)),
     )
 
 
@@ -228,9 +100,11 @@ class Plan:
     model: str | None
 
     def legs(self, language: Language, calls: int, seconds: float) -> list[Leg]:
+        if not self.utterances:
+            return [cut(leg, seconds) for leg in demo_calls(language, self.condition, calls)]
         spoken = [u for u in self.utterances if u.language == language]
         if not spoken:
-            return [cut(leg, seconds) for leg in demo_calls(language, self.condition, calls)]
+            raise CorpusError(f"the manifest has no {language!r}; leave that language out")
         return make_calls(spoken, self.condition, calls, seconds)
 
 
@@ -250,15 +124,18 @@ async def climb(rig: Rig, language: Language, plan: Plan, name: str) -> list[Cap
     return rows
 
 
-async def measure_language(language: Language, plan: Plan, engine: str) -> list[CapacityRow]:
-    core, others = split_cores()
+async def measure_language(
+    language: Language, plan: Plan, engine: str, cores: tuple[int, set[int]]
+) -> list[CapacityRow]:
+    """A worker of its own for one language; `cores` as `split_cores` gives them."""
     folder = Path(tempfile.mkdtemp(prefix="apuntador-bench-"))
     try:
-        models = models_dir(Settings().models_path)
-        name = plan.model or engine
-        models = lone_model(plan.model, models, folder) if plan.model else models
-        async with running(folder, language, models=models, core=core, others=others, engine=engine) as rig:
-            return await climb(rig, language, plan, name)
+        models = Settings().models_path
+        if plan.model:
+            models = lone_model(plan.model, models, folder)
+        found = choose(load_catalog(), Store(models), language, engine, {})
+        async with running(folder, language, models=models, cores=cores, engine=engine) as rig:
+            return await climb(rig, language, plan, found.name)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -266,19 +143,14 @@ async def measure_language(language: Language, plan: Plan, engine: str) -> list[
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--language", action="append", choices=_LANGUAGES)
-    parser.add_argument(
-        "--calls", action="append", type=int, help="numbers of calls; default: grow until budgets break"
-    )
+    parser.add_argument("--calls", action="append", type=int, help="default: more and more, until budgets break")
     parser.add_argument("--seconds", type=float, default=60, help="length of the calls")
-    parser.add_argument("--source", choices=["demo", "manifest"], default="demo")
-    parser.add_argument("--manifest", type=Path, help="with --source manifest: tab-separated path, language, text")
+    parser.add_argument("--manifest", type=Path, help="real speech instead of the demo: path, language, text")
     parser.add_argument("--condition", choices=[c.name for c in CONDITIONS.values() if c.codec], default="ulaw")
     parser.add_argument("--engine", choices=["auto", "moonshine", "vosk"], default="auto")
     parser.add_argument("--model", help="an installed model of the catalogue, such as moonshine-tiny-en")
     parser.add_argument("--json", type=Path, default=OUT)
     args = parser.parse_args(argv)
-    if (args.source == "manifest") != bool(args.manifest):
-        parser.error("--source manifest and --manifest PATH go together")
     if min(args.calls or [1]) < 1 or args.seconds < 20:
         parser.error("--calls from 1 on, --seconds from 20 on")
     log.configure("error")
@@ -290,13 +162,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             x for x in _LANGUAGES if not utterances or any(u.language == x for u in utterances)
         ]
         if args.model:
-            languages = [load_catalog().get(args.model).language]
+            languages = [x for x in _LANGUAGES if x == load_catalog().get(args.model).language]
         plan = Plan(CONDITIONS[args.condition], args.seconds, tuple(args.calls or ()), utterances, args.model)
+        cores = split_cores()
         print(machine)
         print_head()
         for language in languages:
-            rows += asyncio.run(measure_language(language, plan, args.engine))
-            print(f"{language}: {rows[-1].idle_mb:.0f} MB with {args.model or 'the model'} loaded and no call yet")
+            rows += asyncio.run(measure_language(language, plan, args.engine, cores))
+            print(f"{language}: {rows[-1].idle_mb:.0f} MB with {rows[-1].model} loaded and no call yet")
     except (RigError, CorpusError, ModelsError, AssistError) as error:
         print(f"bench.capacity: {error}", file=sys.stderr)
         return 2

@@ -10,15 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import resource
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from assist import config
 from assist.bus import Bus, BusAddress
@@ -26,6 +24,7 @@ from assist.config import Settings
 from assist.events import PARTIES, Degraded, Event, Heard, Language, Party, TranscriptSettled
 from assist.stack import broker
 from assist.wire import Beat
+from bench.capacity_run import RigError, Run, Usage, as_shown, read_usage, without_stragglers
 from bench.legs import Leg
 from gateway.fork import FRAME_S, FRAME_SAMPLES, RATE, Ring
 from gateway.ledger import Ledger
@@ -36,90 +35,9 @@ from models.store import Store
 _READY_S: Final = 120.0
 _SETTLE_S: Final = 60.0
 """Seconds after the last call's end in which its transcript has to be complete."""
+_BEATS_S: Final = 5.0
 _SAMPLE_S: Final = 0.2
 _STOP_S: Final = 20.0
-
-
-class RigError(Exception):
-    """The transcriber or the machine cannot be measured; the message says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A text as it came over the bus (`bench.asr_measure.TextShown`), words as recognised; `at`, `t0`, `t1`: seconds
-    on the leg's media clock."""
-
-    at: float
-    utterance: int
-    text: str
-    stable_chars: int
-    final: bool
-    t0: float
-    t1: float
-    words: tuple[tuple[str, float], ...] = ()
-    """Of a final: each word and its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What the transcriber's process had used at a UTC second: CPU seconds since its start, resident MB."""
-
-    at: float
-    cpu_s: float
-    rss_mb: float
-
-
-@dataclass(slots=True)
-class Run:
-    """What happened while some calls ran. epochs: UTC second of each leg's first sample; shown: each leg's texts in
-    order of arrival. beats: with the UTC second of arrival."""
-
-    legs: Sequence[Leg]
-    epochs: list[float] = field(default_factory=list)
-    shown: list[list[Shown]] = field(default_factory=list)
-    beats: list[tuple[float, Beat]] = field(default_factory=list)
-    told: list[Degraded] = field(default_factory=list)
-    usage: list[Usage] = field(default_factory=list)
-    unsettled: int = 0
-    """Calls whose transcript was not complete in time."""
-
-
-def read_usage(pid: int, *, proc: Path = Path("/proc")) -> Usage:
-    """What a process has used until now. Raises `RigError` when it is gone."""
-    try:
-        fields = (proc / str(pid) / "stat").read_text("ascii", errors="replace").rpartition(")")[2].split()
-        pages = int((proc / str(pid) / "statm").read_text("ascii").split()[1])
-    except (FileNotFoundError, ProcessLookupError, IndexError) as error:
-        raise RigError(f"the transcriber (process {pid}) has ended") from error
-    ticks = int(fields[11]) + int(fields[12])  # user and system time
-    return Usage(time.time(), ticks / os.sysconf("SC_CLK_TCK"), pages * resource.getpagesize() / 1e6)
-
-
-def as_shown(at: float, heard: Heard, epoch: float) -> Shown:
-    """An event as the measures want it: the recognised words, not what was made of them for people, and media time."""
-    text = heard.spoken or heard.text
-    return Shown(
-        at=at - epoch,
-        utterance=int(heard.utterance_id[1:]),
-        text=text,
-        stable_chars=len(text) if heard.final else heard.stable_chars,
-        final=heard.final,
-        t0=heard.t0 - epoch,
-        t1=heard.t1 - epoch,
-        words=tuple((word.text, word.t1 - epoch) for word in heard.words),
-    )
-
-
-def without_stragglers(shown: Iterable[Shown]) -> list[Shown]:
-    """Without partials that come after their utterance's final; screens drop them."""
-    ended: set[int] = set()
-    kept = []
-    for text in shown:
-        if text.utterance not in ended:
-            kept.append(text)
-        if text.final:
-            ended.add(text.utterance)
-    return kept
 
 
 def lone_model(name: str, models: Path, folder: Path) -> Path:
@@ -139,7 +57,7 @@ def split_cores() -> tuple[int, set[int]]:
     """The transcriber's core, and the others. Raises `RigError` where there is only one."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
-        raise RigError("this needs two cores: one for the transcriber, one for everything else; bench.asr --calls not")
+        raise RigError("this needs two cores, one of them for the transcriber; use bench.asr --calls here")
     return cores[-1], set(cores[:-1])
 
 
@@ -205,12 +123,10 @@ class Rig:
         await self._bus.follow_beats(self._on_beat)
         await self._bus.follow_live(self._on_event)
         await self._bus.follow(self._on_event)
-        deadline = time.monotonic() + _READY_S
-        while not self._beats:
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                words = (self._folder / "transcriber.log").read_text(errors="replace").strip().splitlines()
-                raise RigError(f"the transcriber did not start: {words[-1] if words else 'it says nothing'}")
-            await asyncio.sleep(0.05)
+        await _until(lambda: bool(self._beats) or self._process.poll() is not None, _READY_S)
+        if not self._beats:
+            words = (self._folder / "transcriber.log").read_text(errors="replace").strip().splitlines()
+            raise RigError(f"the transcriber did not start: {words[-1] if words else 'it says nothing'}")
 
     def usage(self) -> Usage:
         return read_usage(self._process.pid)
@@ -248,13 +164,10 @@ class Rig:
         while clock.is_alive():
             run.usage.append(self.usage())
             await asyncio.sleep(_SAMPLE_S)
-        deadline = time.monotonic() + _SETTLE_S
-        while len(self._settled) < len(ids) and time.monotonic() < deadline:
-            self.usage()
-            await asyncio.sleep(_SAMPLE_S)
-        beats = len(self._beats)
-        while len(self._beats) < beats + 2 and time.monotonic() < deadline + 5:  # what was lost is told by the next
-            await asyncio.sleep(_SAMPLE_S)
+        await _until(lambda: len(self._settled) == len(ids) or self._process.poll() is not None, _SETTLE_S)
+        seen = len(self._beats)
+        await _until(lambda: len(self._beats) > seen + 1, _BEATS_S)  # what was lost is told by the next
+        self.usage()
         run.unsettled = len(ids) - len(self._settled)
         await asyncio.to_thread(publisher.stop, 5)
         for call_id, rings in zip(ids, clock.rings, strict=True):
@@ -281,13 +194,15 @@ class Rig:
 
 @contextlib.asynccontextmanager
 async def running(
-    folder: Path, language: Language, *, models: Path, core: int, others: set[int], engine: str = "auto"
+    folder: Path, language: Language, *, models: Path, cores: tuple[int, set[int]], engine: str = "auto"
 ) -> AsyncIterator[Rig]:
-    """A broker and one transcriber that has loaded one language, below `folder`; this process keeps to `others`.
+    """A broker and one transcriber that has loaded one language, below `folder`; `cores`: its own,
+    and those that this process and the broker keep to.
 
     Raises:
         RigError: the transcriber does not start.
     """
+    core, others = cores
     os.sched_setaffinity(0, others)
     path = folder / "apuntador.toml"
     path.write_text(
@@ -297,13 +212,10 @@ async def running(
     settings = config.load(path)
     private = broker.prepare(folder)
     private.address.save(settings.bus_file)
-    command = [sys.executable, "-m", "assist.transcriber.worker", "--config", str(path)]
     with contextlib.ExitStack() as ends, (folder / "transcriber.log").open("wb") as log:
-        ends.callback(_end, subprocess.Popen(private.argv, stdout=log, stderr=log))
-        # Only its first thread exists yet; the others inherit the core.
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        ends.callback(_end, _begin(private.argv, log, others))
+        process = _begin([sys.executable, "-m", "assist.transcriber.worker", "--config", str(path)], log, {core})
         ends.callback(_end, process)
-        os.sched_setaffinity(process.pid, {core})
         bus = Bus(private.address, name="bench.screens")
         await bus.start()
         try:
@@ -313,6 +225,21 @@ async def running(
             yield rig
         finally:
             await bus.close()
+
+
+async def _until(condition: Callable[[], bool], seconds: float) -> None:
+    """Wait for it, so long at most."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return
+        await asyncio.sleep(_SAMPLE_S)
+
+
+def _begin(command: Sequence[str], log: IO[bytes], cores: set[int]) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(command, stdout=log, stderr=log)
+    os.sched_setaffinity(process.pid, cores)  # it has one thread yet; the others inherit its cores
+    return process
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
