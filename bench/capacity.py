@@ -72,11 +72,13 @@ def print_head() -> None:
     )
 
 
+def _cells(*latencies: dict[str, int] | None) -> str:
+    return "".join(f"{'/'.join(str(v[p]) for p in ('p50', 'p95', 'p99')) if v else 'n/a':>18}" for v in latencies)
+
+
 def print_row(row: CapacityRow) -> None:
-    cells = "".join(
-        f"{'/'.join(str(v[p]) for p in ('p50', 'p95', 'p99')) if v else 'n/a':>18}"
-        for v in (row.partial, row.stable, row.final)
-    )
+    """A second line for the calls that kept full service while others had less."""
+    cells = _cells(row.partial, row.stable, row.final)
     counts = row.revisions
     levels = "/".join(str(row.levels[level]) for level in ("full", "finals", "late"))
     print(
@@ -87,6 +89,9 @@ def print_row(row: CapacityRow) -> None:
         f"  {'; '.join(row.broken_budgets()) or 'held'}",
         flush=True,
     )
+    if row.reduced and row.spared:
+        head = f"     {row.spared:>5} of them in full"
+        print(f"{head:<24}{_cells(row.spared_partial)}{'':18}{_cells(row.spared_final)}", flush=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,9 @@ class Rig:
         Raises:
             RigError: the transcriber has ended.
         """
-        run = self._run = Run(legs)
+        ids = [f"cap{self._count + place}" for place in range(len(legs) // 2)]
+        self._count += len(ids)
+        run = self._run = Run(legs, ids)
         self._heard, self._settled, before = [], set(), self._beats[-1:]
         self._beats = list(before)
         publisher = Publisher(
@@ -147,8 +149,6 @@ class Rig:
             ledger=Ledger(self._folder / "ledger.json"),
         )
         publisher.start()
-        ids = [f"cap{self._count + place}" for place in range(len(legs) // 2)]
-        self._count += len(ids)
 
         def begin(call_id: str) -> Callable[[], dict[Party, Ring]]:
             return lambda: publisher.add_call(call_id, language)

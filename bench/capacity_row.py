@@ -47,6 +47,9 @@ class CapacityRow:
     idle_mb: float
     rss_mb: float
     mb_per_call: float | None
+    spared: int
+    spared_partial: dict[str, int] | None
+    spared_final: dict[str, int] | None
     levels: dict[str, int]
     told: dict[str, int]
     lost_s: float
@@ -103,15 +106,18 @@ def measure(
     """A row of what happened; `first`: the row with the fewest calls."""
     begin, end = common_window(run)
     cpu, rss = used_between(run.usage, begin, end)
-    latencies, everywhere, revisions = Latencies(), Latencies(), Revisions()
+    latencies, spared, everywhere, revisions = Latencies(), Latencies(), Latencies(), Revisions()
     words = 0
-    for leg, epoch, shown in zip(run.legs, run.epochs, run.shown, strict=True):
+    reduced = {event.call_id for event in run.told}
+    owners = [call_id for call_id in run.calls for _ in range(2)]
+    for call_id, leg, epoch, shown in zip(owners, run.legs, run.epochs, run.shown, strict=True):
         own = ((word, t1) for text in shown if text.final for word, t1 in text.words)
         spoken = word_ends(leg.words or own, language)
         words += len(spoken)
         everywhere.add([(text.at, text) for text in shown], leg, language, spoken)
         counted = within(shown, begin - epoch, end - epoch)
-        latencies.add([(text.at, text) for text in counted], leg, language, spoken)
+        for into in [latencies] if call_id in reduced else [latencies, spared]:
+            into.add([(text.at, text) for text in counted], leg, language, spoken)
         revisions.add(counted, language)
     calls = len(run.legs) // 2
     beats = [beat for at, beat in run.beats if begin <= at <= end + 1]
@@ -137,6 +143,9 @@ def measure(
         mb_per_call=(rss - first.rss_mb) / (calls - first.calls)
         if first and calls >= first.calls + _ENOUGH_CALLS
         else None,
+        spared=len(set(run.calls) - reduced),
+        spared_partial=percentiles(spared.partial),
+        spared_final=percentiles(spared.final),
         levels={level: max((b.calls.get(level, 0) for b in beats), default=0) for level in _LEVELS},
         told=dict(Counter(event.level for event in run.told)),
         lost_s=after.lost_s - before.lost_s,

@@ -45,10 +45,11 @@ class Usage:
 
 @dataclass(slots=True)
 class Run:
-    """What happened while some calls ran. epochs: UTC second of each leg's first sample; shown: each leg's texts in
+    """What happened while some calls ran. calls: their ids, in order, two legs each; epochs: UTC second of each leg's first sample; shown: each leg's texts in
     order of arrival. beats: with the UTC second of arrival."""
 
     legs: Sequence[Leg]
+    calls: Sequence[str]
     epochs: list[float] = field(default_factory=list)
     shown: list[list[Shown]] = field(default_factory=list)
     beats: list[tuple[float, Beat]] = field(default_factory=list)

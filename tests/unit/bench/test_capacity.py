@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,7 @@ def run(*, legs: int = 2, full: int = 1, late: int = 0, lost: float = 0.0, rss: 
     texts = [shown(1.3, "one"), shown(1.9, "one two"), shown(2.1, "one two", final=True)]
     return Run(
         legs=[leg() for _ in range(legs)],
+        calls=[f"c{k}" for k in range(legs // 2)],
         epochs=[EPOCH + 0.1 * k for k in range(legs)],
         shown=[list(texts) for _ in range(legs)],
         beats=[
@@ -71,7 +73,7 @@ def run(*, legs: int = 2, full: int = 1, late: int = 0, lost: float = 0.0, rss: 
             (EPOCH + 4, beat(full=full, late=late)),
             (EPOCH + 12, beat(lost=5.0 + lost)),
         ],
-        told=[Degraded(call_id="c", at=0, component="recogniser", level="late", detail="")] * late,
+        told=[Degraded(call_id="c0", at=0, component="recogniser", level="late", detail="")] * late,
         usage=[Usage(EPOCH + k, 100 + 0.3 * k, rss) for k in range(12)],
     )
 
@@ -107,7 +109,18 @@ def test_less_than_full_service_and_loss_are_said() -> None:
     got = row(run(full=0, late=1, lost=2.0))
     assert got.reduced
     assert got.told == {"late": 1}
+    assert (got.spared, got.spared_final) == (0, None)
     assert got.broken_budgets() == ["service 0/0/1", "lost 2.0 s, 0 transcripts not complete"]
+
+
+def test_calls_that_keep_full_service_are_measured_apart() -> None:
+    happened = run(legs=4, full=1, late=1)
+    happened.shown[0] = [replace(text, at=text.at + 5) for text in happened.shown[0]]
+    got = row(happened)
+    assert got.final is not None
+    assert got.spared_final is not None
+    assert got.final["p99"] > 5000
+    assert (got.spared, got.spared_final["p99"]) == (1, pytest.approx(600, abs=20))
 
 
 def test_a_call_that_was_never_completed_is_no_full_service() -> None:
