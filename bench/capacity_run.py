@@ -45,8 +45,8 @@ class Usage:
 
 @dataclass(slots=True)
 class Run:
-    """What happened while some calls ran. calls: their ids, in order, two legs each; epochs: UTC second of each leg's first sample; shown: each leg's texts in
-    order of arrival. beats: with the UTC second of arrival."""
+    """What happened while some calls ran. calls: their ids, in order, with two legs each; epochs: UTC second of each
+    leg's first sample; shown: each leg's texts in order of arrival; beats: with the UTC second of arrival."""
 
     legs: Sequence[Leg]
     calls: Sequence[str]
