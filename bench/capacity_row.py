@@ -25,9 +25,9 @@ _ENOUGH_CALLS: Final = 3
 class CapacityRow:
     """One number of calls. Latencies in milliseconds; load: CPU seconds of the worker per second; cpu_s_per_hour: CPU
     seconds per hour of one leg's audio, its silence included. speech, matched: shares, of the time and of the words.
-    mb_per_call: of each call more than in the
-    first row, None with fewer than three more. levels: most calls at each level that a beat has named; told:
-    what the screens were told, how often. lost_s: seconds of audio that nobody will transcribe."""
+    mb_per_call: of each call more than in the first row, None with fewer than three more. spared: calls whose screens
+    were told of no less than full service, with their own latencies. levels: most calls at each level that a beat has
+    named; told: what the screens were told, how often. lost_s: seconds of audio that nobody will transcribe."""
 
     language: str
     condition: str
