@@ -14,8 +14,8 @@ from bench import espeak, word_times
 from bench.espeak import Espeak, EspeakError, SoundEvent, Spoken, SpokenWord, timed_words
 from bench.espeak_sentences import CHECKING, CHOOSING, SENTENCES, VOICES
 from bench.heads import Listened, best_set, expose_heads, mean_error, rank
-from bench.word_borders import Errors, Said, figures, over_the_line, time_errors
-from models.asr.types import Word
+from bench.word_borders import Errors, Said, figures, measure, over_the_line, time_errors
+from models.asr.types import Transcript, Urgency, Word
 
 FRAME = 0.024
 
@@ -76,6 +76,50 @@ def test_a_sentence_on_the_line_keeps_its_times() -> None:
     assert said.words == (SpokenWord("a", 0.7, None),)
     loud = np.abs(said.pcm.astype(int)) > 1000
     assert np.flatnonzero(loud)[0] / 8000 == pytest.approx(0.6, abs=0.01)
+
+
+class Echo:
+    """A recogniser and its stream: at the leg's end one final with a word as long as the leg."""
+
+    name, language, done, speech_since = "echo", "en", 0, None
+
+    def __init__(self) -> None:
+        self.sample_rate = 8000
+        self.fed = 0
+        self.sizes: list[int] = []
+        self.ended = self.told = False
+
+    def stream(self, sample_rate: int, *, start_sample: int = 0) -> Echo:
+        return self
+
+    def close(self) -> None:
+        pass
+
+    def feed(self, pcm: np.ndarray[tuple[int], np.dtype[np.int16]]) -> None:
+        self.sizes.append(pcm.size)
+        self.fed += pcm.size
+
+    def skip(self, samples: int) -> None:
+        raise AssertionError
+
+    def finish(self) -> None:
+        self.ended = True
+
+    def urgency(self) -> Urgency:
+        return Urgency.FINAL if self.ended and not self.told else Urgency.NONE
+
+    def step(self) -> list[Transcript]:
+        self.told = True
+        end = self.fed / self.sample_rate
+        return [Transcript(0, "hello", 5, True, 0.0, end, (Word("hello", 0.1, end, 1.0),), 1.0, "en")]
+
+
+def test_a_sentence_is_streamed_to_its_end_in_chunks() -> None:
+    echo = Echo()
+    said = Said(np.zeros(1000, np.int16), 8000, (SpokenWord("hello", 0.05, 0.125),))
+    errors = measure(echo, [said], "en")
+    assert echo.sizes == [480, 480, 40]
+    assert (errors.starts, errors.ends, errors.matched) == ([pytest.approx(0.05)], [pytest.approx(0.0)], 1)
 
 
 def test_sentences_and_voices_for_choosing_and_checking_are_different() -> None:
