@@ -67,7 +67,7 @@ docs: $(VENV)/.dev ## the generated references
 	$(APUNTADOR) config reference -o docs/configuration.md
 	$(APUNTADOR) config schema -o docs/events.schema.json
 
-bench: $(VENV)/.dev peers models ## every benchmark on this machine (about 25 minutes)
+bench: $(VENV)/.dev peers models ## every benchmark on this machine (about 30 minutes)
 	$(BIN)/python -m bench.decide
 	$(BIN)/python -m bench.gateway
 	$(BIN)/python -m bench.demo_wer
