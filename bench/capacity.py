@@ -41,10 +41,8 @@ from bench.capacity_run import RigError
 from bench.corpus import CONDITIONS, Condition, CorpusError, Utterance, read_manifest
 from bench.legs import TICK, Leg, demo_calls, make_calls
 from bench.machine import describe
-from models.asr.registry import choose
 from models.catalog import load_catalog
 from models.errors import ModelsError
-from models.store import Store
 
 OUT = Path(__file__).parent / "out" / "capacity.json"
 LADDER = (1, 2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 32)
@@ -113,15 +111,17 @@ class Plan:
         return make_calls(spoken, self.condition, calls, seconds)
 
 
-async def climb(rig: Rig, language: Language, plan: Plan, name: str) -> list[CapacityRow]:
-    """One language's rows."""
+async def climb(rig: Rig, language: Language, plan: Plan) -> list[CapacityRow]:
+    """One language's rows. Raises `RigError` when another model is loaded than was asked for."""
+    if plan.model not in (None, rig.model):
+        raise RigError(f"the transcriber has loaded {rig.model}, not {plan.model}")
     idle = rig.usage().rss_mb
     await rig.hold(plan.legs(language, 1, WARM_UP_S), language, stagger=STAGGER_S)
     rows: list[CapacityRow] = []
     for calls in plan.numbers or LADDER:
         run = await rig.hold(plan.legs(language, calls, plan.seconds), language, stagger=STAGGER_S)
         source = "manifest" if plan.utterances else "demo"
-        row = measure(run, language, plan.condition.name, source, name, idle, rows[0] if rows else None)
+        row = measure(run, language, plan.condition.name, source, rig.model, idle, rows[0] if rows else None)
         print_row(row)
         rows.append(row)
         if not plan.numbers and (row.late_budgets or row.reduced):
@@ -138,9 +138,8 @@ async def measure_language(
         models = Settings().models_path
         if plan.model:
             models = lone_model(plan.model, models, folder)
-        found = choose(load_catalog(), Store(models), language, engine, {})
         async with running(folder, language, models=models, cores=cores, engine=engine) as rig:
-            return await climb(rig, language, plan, found.name)
+            return await climb(rig, language, plan)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

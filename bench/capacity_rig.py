@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -110,8 +111,13 @@ def _frames(leg: Leg) -> list[bytes]:
 class Rig:
     """A running broker and transcriber. Made by :func:`running`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], settings: Settings, bus: Bus, folder: Path) -> None:
-        self._process, self._settings, self._bus, self._folder = process, settings, bus, folder
+    def __init__(
+        self, process: subprocess.Popen[bytes], told: socket.socket, settings: Settings, bus: Bus, folder: Path
+    ) -> None:
+        self._process, self._told = process, told
+        self._settings, self._bus, self._folder = settings, bus, folder
+        self.model = ""
+        """What the transcriber says that it has loaded."""
         self._run: Run | None = None
         self._heard: list[tuple[float, Heard]] = []
         self._settled: set[str] = set()
@@ -119,14 +125,20 @@ class Rig:
         self._count = 0
 
     async def wait_ready(self) -> None:
-        """Until the first beat. Raises `RigError`."""
+        """Until it says so. Raises `RigError`."""
         await self._bus.follow_beats(self._on_beat)
         await self._bus.follow_live(self._on_event)
         await self._bus.follow(self._on_event)
-        await _until(lambda: bool(self._beats) or self._process.poll() is not None, _READY_S)
-        if not self._beats:
+        await _until(lambda: self._is_ready() or self._process.poll() is not None, _READY_S)
+        if not self.model:
             words = (self._folder / "transcriber.log").read_text(errors="replace").strip().splitlines()
             raise RigError(f"the transcriber did not start: {words[-1] if words else 'it says nothing'}")
+        await _until(lambda: bool(self._beats), _BEATS_S)
+
+    def _is_ready(self) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            self.model = self.model or model_told(self._told.recv(4096).decode())
+        return bool(self.model)
 
     def usage(self) -> Usage:
         return read_usage(self._process.pid)
@@ -209,10 +221,15 @@ async def running(
         f'language = "{language}"\ndata_dir = "{folder}"\nmodels_dir = "{models}"\n'
         f'[asr]\nengine = "{engine}"\nlanguages = ["{language}"]\n[log]\nlevel = "warning"\nformat = "text"\n'
     )
-    settings = config.load(path)
-    private = broker.prepare(folder)
-    private.address.save(settings.bus_file)
-    with contextlib.ExitStack() as ends, (folder / "transcriber.log").open("wb") as log:
+    notify = folder / "notify.sock"
+    with contextlib.ExitStack() as ends:
+        ends.enter_context(environment(NOTIFY_SOCKET=str(notify)))
+        settings = config.load(path)
+        private = broker.prepare(folder)
+        private.address.save(settings.bus_file)
+        told = ends.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
+        told.bind(str(notify))
+        log = ends.enter_context((folder / "transcriber.log").open("wb"))
         ends.callback(_end, _begin(private.argv, log, others))
         process = _begin([sys.executable, "-m", "assist.transcriber.worker", "--config", str(path)], log, {core})
         ends.callback(_end, process)
@@ -220,11 +237,32 @@ async def running(
         await bus.start()
         try:
             await bus.ready()
-            rig = Rig(process, settings, bus, folder)
+            rig = Rig(process, told, settings, bus, folder)
             await rig.wait_ready()
             yield rig
         finally:
             await bus.close()
+
+
+@contextlib.contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """Without the user's APUNTADOR_ variables, which win over any settings file, and with `values`."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("APUNTADOR_")]:
+        del os.environ[name]
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def model_told(message: str) -> str:
+    """The model that "READY=1" and "STATUS=en: moonshine-base-en · …" name; "" for any other message."""
+    lines = message.splitlines()
+    status = next((line for line in lines if line.startswith("STATUS=")), "")
+    return status.partition(": ")[2].partition(" · ")[0] if "READY=1" in lines else ""
 
 
 async def _until(condition: Callable[[], bool], seconds: float) -> None:

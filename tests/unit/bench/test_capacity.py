@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assist import config
 from assist.events import PARTIES, Degraded, Heard, HeardWord, Party
 from assist.wire import Beat
 from bench import capacity
 from bench.capacity import cut
-from bench.capacity_rig import MediaClock, lone_model
+from bench.capacity_rig import MediaClock, environment, lone_model, model_told
 from bench.capacity_row import CapacityRow, common_window, measure, used_between, within
 from bench.capacity_run import RigError, Run, Shown, Usage, as_shown, read_usage, without_stragglers
 from bench.legs import Leg
@@ -217,6 +218,22 @@ def test_a_folder_with_one_model(tmp_path: Path) -> None:
 def test_a_model_that_is_not_installed_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match="moonshine-tiny-en"):
         lone_model("moonshine-tiny-en", tmp_path / "nothing", tmp_path)
+
+
+def test_the_users_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("APUNTADOR_MODELS_DIR", "elsewhere")
+    settings = tmp_path / "apuntador.toml"
+    settings.write_text('models_dir = "here"')
+    assert config.load(settings).models_dir == Path("elsewhere")
+    with environment(NOTIFY_SOCKET="s"):
+        assert os.environ["NOTIFY_SOCKET"] == "s"
+        assert config.load(settings).models_dir == Path("here")
+    assert os.environ["APUNTADOR_MODELS_DIR"] == "elsewhere"
+
+
+def test_the_model_is_the_one_that_the_transcriber_tells() -> None:
+    assert model_told("READY=1\nSTATUS=en: moonshine-tiny-en · 0 calls\n") == "moonshine-tiny-en"
+    assert model_told("STATUS=en: moonshine-tiny-en · 1 call\n") == ""
 
 
 def test_a_manifest_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
