@@ -67,12 +67,14 @@ docs: $(VENV)/.dev ## the generated references
 	$(APUNTADOR) config reference -o docs/configuration.md
 	$(APUNTADOR) config schema -o docs/events.schema.json
 
-bench: $(VENV)/.dev peers models ## every benchmark on this machine (about 20 minutes)
+bench: $(VENV)/.dev peers models ## every benchmark on this machine (about 30 minutes)
 	$(BIN)/python -m bench.decide
 	$(BIN)/python -m bench.gateway
 	$(BIN)/python -m bench.demo_wer
 	$(BIN)/python -m bench.latency
 	$(BIN)/python -m bench.asr --demo --calls 0
+	$(BIN)/python -m bench.capacity --calls 1 --calls 4 --seconds 40
+	$(BIN)/python -m bench.word_times
 
 bench-peers: $(VENV)/.dev models ## the recognisers that bench.asr compares with, in .venv-peers (about 1.3 GB)
 	@test -x $(PEERS_VENV)/bin/python || $(PYTHON) -m venv $(PEERS_VENV)
