@@ -23,7 +23,8 @@ from tokenizers import Tokenizer
 from assist.events import Language
 from bench.corpus import WIDE, resample
 from bench.word_borders import Errors, Said, measure, print_head, print_row, row, time_errors
-from models.asr.moonshine import MoonshineDecoder, MoonshineRecogniser
+from models.asr.moonshine import MoonshineDecoder, MoonshineLeg
+from models.asr.recogniser import VadRecogniser
 from models.asr.registry import TOKENIZER, VAD
 from models.asr.runtime import open_session
 from models.asr.vad import SileroModel
@@ -195,5 +196,5 @@ def streamed(
         write_graphs(*paths, Path(name), heads)
         decoder = MoonshineDecoder(Path(name), store.require(TOKENIZER) / "tokenizer.json")
         vad = SileroModel(store.require(VAD) / "silero_vad.onnx")
-        recogniser = MoonshineRecogniser(model.name, model.language, decoder, vad)
+        recogniser = VadRecogniser(model.name, model.language, lambda: MoonshineLeg(decoder), vad)
         return measure(recogniser, sentences, "es" if model.language == "es" else "en")
