@@ -111,7 +111,7 @@ class Asr(_Section):
     """Separators in Spanish text: 1,234.5 in Mexico, Central America, Peru and the Caribbean."""
     english_numbers: Literal["1,234.5", "1.234,5"] = "1,234.5"
     """Separators in English text."""
-    max_load: float = Field(default=0.75, ge=0.1, le=1)
+    max_load: float = Field(default=0.85, ge=0.1, le=1)
     """Share of its core a transcriber's calls may need; beyond it the newest get no partials, then late text."""
     max_lag_s: float = Field(default=2.0, ge=0.5, le=60)
     """Seconds a call's text may lag before the screen says so and its backlog waits for the other calls."""

@@ -29,7 +29,7 @@ class AdmissionConfig:
     that proves too early.
     finals, partials: what a call costs before any was seen, in seconds per second."""
 
-    max_load: float = 0.75
+    max_load: float = 0.85
     room: float = 0.8
     max_lag: float = 2.0
     max_wait: float = 0.5

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from assist.transcriber.admission import Admission, AdmissionConfig
 from assist.transcriber.schedule import Level
 
-CONFIG = AdmissionConfig()
+CONFIG = AdmissionConfig(max_load=0.75)
 
 
 @dataclass
