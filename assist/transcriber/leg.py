@@ -187,6 +187,10 @@ class Leg:
             self._watched_from = None
             if any(transcript.final and transcript.text for transcript in transcripts):
                 self._stall_after = STALL_S
+        elif self._unheard < unheard:
+            # Words were found, though none is sure enough to be shown.
+            self._wanted = self._tried = False
+            self._watched_from = None
         elif partial:
             self._tried |= unheard >= _SIGN_SHARE * self._stall_after
         return heard
@@ -277,11 +281,11 @@ class Leg:
     @property
     def _unheard(self) -> float:
         """Seconds of open speech since it began or last gave a text."""
-        since = self._stream.speech_since
+        since = self._stream.unheard_since
         return 0.0 if since is None else self._tape.read / self.rate - max(since, self._text_at)
 
     def _watch(self) -> None:
-        if self._stream.speech_since is None:
+        if self._stream.unheard_since is None:
             self._watched_from = None
         elif self._watched_from is None and self._urgency is not Urgency.FINAL and not self._tape.backlog:
             self._watched_from = self._tape.read / self.rate

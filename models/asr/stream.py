@@ -92,6 +92,7 @@ class _Utterance:
     heard_to: int  # frame up to which it has been decoded
     text: ShownText
     shown: tuple[str, int] = ("", 0)  # as last handed out: text, length of its stable part
+    worded_to: int = 0  # frame up to which the last hypothesis that had words went, shown or not
     due: Span | None = None  # decode this ahead
     ahead: Span | None = None  # decoded ahead: the final's, unless speech resumes
 
@@ -147,9 +148,12 @@ class VadStream:
         return max(self._start_sample, frame * self._size)
 
     @property
-    def speech_since(self) -> float | None:
-        span = self._endpointer.current
-        return span.speech_begin * self._size / self.sample_rate if span else None
+    def unheard_since(self) -> float | None:
+        span, utterance = self._endpointer.current, self._utterance
+        if span is None:
+            return None
+        frame = max(span.speech_begin, utterance.worded_to if utterance else 0)
+        return frame * self._size / self.sample_rate
 
     def urgency(self) -> Urgency:
         if self._closed or self._framer.ready() or (self._utterance and self._utterance.due):
@@ -242,6 +246,8 @@ class VadStream:
 
     def _show(self, utterance: _Utterance, span: Span, hypothesis: Hypothesis, *, paused: bool) -> list[Transcript]:
         utterance.heard_to = span.end
+        if hypothesis.words:
+            utterance.worded_to = span.end
         if hypothesis.no_speech > self._doubt(span, paused=paused):
             return []  # what is shown stays until the end: the next sounds may be plain
         seconds = (span.end - span.begin) * self._size / self.sample_rate

@@ -60,7 +60,7 @@ class Stream(Protocol):
     """One leg of one call.
 
     `feed`, `skip` and `finish` may be called from another thread than the rest; `urgency`, `step`, `done` and
-    `speech_since` from one thread only. The queue of fed audio is not bounded here: the caller watches the lag and
+    `unheard_since` from one thread only. The queue of fed audio is not bounded here: the caller watches the lag and
     calls `skip` instead of `feed` when it must.
     """
 
@@ -89,8 +89,9 @@ class Stream(Protocol):
         """Every sample before this one is final text or judged no speech: replay may start here."""
 
     @property
-    def speech_since(self) -> float | None:
-        """Start of the open utterance's speech, seconds on the stream clock; None while nobody speaks."""
+    def unheard_since(self) -> float | None:
+        """Since when somebody has been speaking and no decode has found words, be they shown or not:
+        seconds on the stream clock; None while nobody speaks."""
 
 
 class Recogniser(Protocol):

@@ -57,7 +57,7 @@ class NumberStream:
         return self._done
 
     @property
-    def speech_since(self) -> float | None:
+    def unheard_since(self) -> float | None:
         return self._done / RATE if self._clock > self._done else None
 
     def urgency(self) -> Urgency:

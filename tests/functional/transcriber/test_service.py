@@ -29,7 +29,7 @@ class CountingStream:
     failing: ClassVar[set[int]] = set()
     stuck: ClassVar[set[int]] = set()
     slow_s: ClassVar[float] = 0.0
-    speech_since: float | None = None
+    unheard_since: float | None = None
 
     def __init__(self, start: int) -> None:
         self._clock = start

@@ -81,7 +81,7 @@ def test_a_sentence_on_the_line_keeps_its_times() -> None:
 class Echo:
     """A recogniser and its stream: at the leg's end one final with a word as long as the leg."""
 
-    name, language, done, speech_since = "echo", "en", 0, None
+    name, language, done, unheard_since = "echo", "en", 0, None
 
     def __init__(self) -> None:
         self.sample_rate = 8000

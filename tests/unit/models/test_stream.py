@@ -69,13 +69,13 @@ def make(decoder: Counting, start: int = 0) -> VadStream:
 
 
 def test_open_speech_is_known_with_its_start() -> None:
-    stream = make(Counting(), start=FRAME * 10)
-    assert stream.speech_since is None
+    stream = make(Deaf(), start=FRAME * 10)
+    assert stream.unheard_since is None
     live(stream, quiet(1.0), loud(2.0), finish=False)
     began = FRAME * 10 / RATE + 1.0
-    assert stream.speech_since == pytest.approx(began, abs=FRAME / RATE)
+    assert stream.unheard_since == pytest.approx(began, abs=FRAME / RATE)
     live(stream, quiet(1.0), finish=False)
-    assert stream.speech_since is None
+    assert stream.unheard_since is None
 
 
 def drain(stream: VadStream) -> list[Transcript]:
@@ -215,3 +215,26 @@ def test_transcripts_are_plain_values() -> None:
     t = live(make(Counting()), loud(1), quiet(1))[-1]
     assert replace(t, text="x") != t
     assert hash(t)
+
+
+class Hesitant(Counting):
+    """Hears words, but is too unsure of them for any to be shown."""
+
+    def text(self, audio: NDArray[np.float32]) -> Hypothesis:
+        words = tuple(replace(w, confidence=0.1) for w in super().text(audio).words)
+        return Hypothesis(words, 0.1)
+
+
+class Deaf(Counting):
+    def text(self, audio: NDArray[np.float32]) -> Hypothesis:
+        return Hypothesis((), 0.0)
+
+
+@pytest.mark.parametrize(("decoder", "longest"), [(Hesitant(), 0.4), (Deaf(), 0.9)])
+def test_words_that_are_held_back_are_a_sign_of_life_too(decoder: Counting, longest: float) -> None:
+    stream = make(decoder)
+    shown = live(stream, quiet(0.5), loud(1.0), finish=False)
+    assert shown == []
+    since = stream.unheard_since
+    assert since is not None
+    assert (1.5 - since < longest) == (longest < 0.5)

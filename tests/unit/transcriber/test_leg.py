@@ -23,7 +23,7 @@ class ScriptedStream:
     """Takes audio and hands out the transcripts it was given; remembers where its clock stands."""
 
     sample_rate = RATE
-    speech_since: float | None = None
+    unheard_since: float | None = None
 
     def __init__(self, start: int, script: list[Transcript]) -> None:
         self.clock = start
@@ -163,6 +163,7 @@ class TalkingStream:
         self.fed: list[tuple[int, int]] = []
         self.tried_at = start
         self.finished = False
+        self.unsure = False  # hears words in every partial and shows none
 
     def feed(self, pcm: NDArray[np.int16]) -> None:
         self.fed.append((self.clock, len(pcm)))
@@ -175,8 +176,9 @@ class TalkingStream:
         self.finished = True
 
     @property
-    def speech_since(self) -> float | None:
-        return self.start / RATE if self.clock > self.start and not self.finished else None
+    def unheard_since(self) -> float | None:
+        since = self.tried_at if self.unsure else self.start
+        return since / RATE if self.clock > self.start and not self.finished else None
 
     def urgency(self) -> Urgency:
         return Urgency.PARTIAL if self.asks and self.clock - self.tried_at >= RATE // 2 else Urgency.NONE
@@ -247,6 +249,14 @@ def test_speech_without_text_gets_a_fresh_engine_that_hears_all_of_it(broken: st
 def test_an_engine_that_gives_texts_is_left_alone() -> None:
     leg, recogniser = make_talking("hola")
     talk(leg, 0, 40)
+    assert len(recogniser.opened) == 1
+
+
+@pytest.mark.parametrize("partials", [True, False])
+def test_an_engine_that_holds_its_words_back_is_left_alone(partials: bool) -> None:
+    leg, recogniser = make_talking("")
+    recogniser.opened[0].unsure = True
+    talk(leg, 0, 40, partials=partials)
     assert len(recogniser.opened) == 1
 
 
