@@ -157,7 +157,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if min(args.calls or [1]) < 1 or args.seconds < 20:
         parser.error("--calls from 1 on, --seconds from 20 on")
-    log.configure("error")
     machine = describe()
     rows: list[CapacityRow] = []
     try:
@@ -167,6 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ]
         if args.model:
             languages = [x for x in _LANGUAGES if x == load_catalog().get(args.model).language]
+        log.configure("error")
         plan = Plan(CONDITIONS[args.condition], args.seconds, tuple(args.calls or ()), utterances, args.model)
         cores = split_cores()
         print(machine)

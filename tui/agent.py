@@ -162,6 +162,8 @@ class AgentApp(App[str]):
             return
         call = self.call
         screen = self.screen_stack[0]
+        if not screen.query(Header):
+            return  # the app is closing, its screen already taken down
         screen.query_one(Header).show(call, self._now)
         if call is not None:
             screen.query_one(Checklist).show(call.rules, self._now)
