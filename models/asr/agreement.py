@@ -3,10 +3,9 @@
 A recogniser that hears half a sentence guesses how it goes on, and guesses again with every piece of audio. Three rules
 keep the screen quiet without holding words back for long:
 
-- A new word is shown when its end lies a little behind the end of the audio and the model is sure of it, or when two
-  hypotheses in a row agree on it and on everything before it (LocalAgreement-2: Liu et al. 2020, "Low-latency
-  sequence-to-sequence speech recognition and translation by partial hypothesis selection", section 3) and the model is
-  not unsure.
+- A new word is shown when it ends within the audio and the model is sure of it, or when two hypotheses in a row agree
+  on it and on everything before it (LocalAgreement-2: Liu et al. 2020, "Low-latency sequence-to-sequence speech
+  recognition and translation by partial hypothesis selection", section 3) and the model is not unsure.
 - A shown word is taken back only when two hypotheses in a row contradict it in the same way.
 - A shown word on which two hypotheses agree to the letter, of which the model is very sure and which lies well behind,
   is stable: it keeps its place and spelling in everything that comes after, the final included.
@@ -26,17 +25,13 @@ class ShowConfig:
     """Seconds behind the end of the audio, and word confidences 0..1. They were chosen on the demo calls and on the
     telephone prompts of the development set: earlier means more words that are taken back.
 
-    margin: no word nearer to the end is shown. sure_near, sure: confidence to be shown at the first hearing, at the
-    margin and from `near` on; agreed: when two hypotheses agree, but from `late` on they need none.
-    settle, certain: of a word that may become stable.
+    sure: confidence to be shown at the first hearing; agreed: when two hypotheses agree, but from `late` on they need
+    none. settle, certain: of a word that may become stable.
     """
 
-    margin: float = 0.1
-    near: float = 0.2
-    sure_near: float = 0.9
     sure: float = 0.75
     agreed: float = 0.5
-    late: float = 1.0
+    late: float = 0.8
     settle: float = 0.5
     certain: float = 0.9
 
@@ -66,7 +61,7 @@ class ShownText:
     def update(self, hypothesis: Sequence[Word], end: float, *, paused: bool = False) -> None:
         """Take in a new hypothesis of the audio up to `end`, in the words' own seconds.
 
-        `paused` says that the speaker has paused: the words are whole, however close to the end.
+        `paused` says that the speaker has paused: the words are whole, wherever they end.
         """
         words = list(hypothesis)
         agreed = _common(words, self._previous)
@@ -95,13 +90,11 @@ class ShownText:
     def _visible(self, word: Word, end: float, *, agreed: bool, paused: bool) -> bool:
         """Whether a word that follows the shown ones joins them."""
         config, behind = self._config, end - word.t1
-        if paused and word.confidence >= (config.agreed if agreed else config.sure):
-            return True
-        if behind < config.margin:
+        if behind < 0.0 and not paused:
             return False
-        if agreed and (word.confidence >= config.agreed or behind >= config.late):
-            return True
-        return word.confidence >= (config.sure if behind >= config.near else config.sure_near)
+        return word.confidence >= config.sure or (
+            agreed and (word.confidence >= config.agreed or behind >= config.late)
+        )
 
     def _settled(self, words: Sequence[Word], agreed: int, end: float) -> bool:
         """Whether the first word of this hypothesis that is not stable joins the stable ones."""

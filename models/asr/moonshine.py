@@ -37,8 +37,8 @@ _FEWEST_TOKENS: Final = 8
 _DOUBTFUL: Final = -0.9
 _SENTENCE_ENDS: Final = (".", "?", "!", "…")
 _PAST: Final = "past_"
-# Digital silence behind a finished utterance, seconds. Without it Moonshine mishears last words: on telephone prompts
-# it lowers the word error rate by 0.7 (es) to 1.6 (en) points.
+# Digital silence behind what is decoded, seconds. Without it Moonshine mishears last words: on telephone prompts it
+# lowers the word error rate of finals by 0.7 (es) to 1.6 (en) points, and partials take fewer words back.
 _TAIL: Final = 0.2
 # Seconds of an utterance that a partial decodes: from when on it lets go of full sentences, from when on of any words,
 # and what it keeps at least.
@@ -143,9 +143,9 @@ class MoonshineDecoder:
 
         draft: token ids of an earlier hypothesis for the same utterance; the part of it that is still nearly as likely
         as what greedy decoding would say is taken over in one pass. beams: 1 decodes greedily and stops where the
-        speech does; more ignore the draft, for finals. `no_speech` of the answer is the
-        probability of the end of the text before its first token; the text is what the model would say if there were
-        speech, so judge it by that (`models.asr.voice`).
+        speech does; more ignore the draft, for finals. `no_speech` of the answer is the probability of the end of the
+        text before its first token; the text is what the model would say if there were speech, so judge it by that
+        (`models.asr.voice`).
         """
         if audio.size < _SHORTEST:
             audio = np.pad(audio, (0, _SHORTEST - audio.size))
@@ -154,7 +154,7 @@ class MoonshineDecoder:
         ids = [_BOS, *draft[: cap - 1]] if beams == 1 else [_BOS]
         after = self._advance(np.array([ids]), self._nothing, cross)
         no_speech = float(np.exp(after.end[0, 0]))
-        # The part of the draft that greedy decoding would repeat.
+        # The part of the draft that greedy decoding would repeat, or nearly.
         start = _Beam([], [], [], 0.0)
         while len(start.tokens) < len(ids) - 1:
             place = len(start.tokens)
@@ -294,7 +294,7 @@ class MoonshineLeg:
     def _listen(self, audio: FloatArray) -> tuple[Decoded, Hypothesis, tuple[int, ...], tuple[Word, ...]]:
         """Decode the window, greedily; the words in seconds of the utterance."""
         start = self._window.start
-        decoded = self._decoder.decode(audio[round(start * _RATE) :], draft=self._window.draft)
+        decoded = self._decoder.decode(_with_tail(audio[round(start * _RATE) :]), draft=self._window.draft)
         heard, draft = self._decoder.words(decoded)
         return decoded, heard, draft, tuple(replace(w, t0=w.t0 + start, t1=w.t1 + start) for w in heard.words)
 
@@ -307,8 +307,11 @@ class MoonshineLeg:
         self._settled, self._window = None, Window()
 
     def _final(self, audio: FloatArray) -> Hypothesis:
-        padded = np.pad(audio, (0, round(_TAIL * _RATE)))
-        return self._decoder.words(self._decoder.decode(padded, beams=BEAMS))[0]
+        return self._decoder.words(self._decoder.decode(_with_tail(audio), beams=BEAMS))[0]
+
+
+def _with_tail(audio: FloatArray) -> FloatArray:
+    return np.pad(audio, (0, round(_TAIL * _RATE)))
 
 
 def looks_back(rows: Sequence[FloatArray]) -> bool:
