@@ -1,11 +1,13 @@
 """How well each call is served, so that the calls that run keep their budgets when more come. Pure: no clock.
 
-Calls stand in the order in which they were taken, and none is ever served better than one before it: FULL … FULL,
-then FINALS, then LATE. When the machine is pressed, the newest call that is not late goes down one step; when there is
-room again, the oldest that is not full goes up one.
+When the machine gets busy, the partials of all calls come less often. Only when that is not enough some calls are
+served worse. They stand in the order in which they were taken, and none is ever served better than one before it:
+FULL … FULL, then FINALS, then LATE. When the machine is pressed, the newest call that is not late goes down one step;
+when there is room again, the oldest that is not full goes up one.
 
-Load is compute time per wall time, of the calls that are not late, over the last seconds. A call that has just come
-counts with what calls usually cost here, so five calls in one second are not taken for free.
+Load is compute time per wall time that the calls need which are not late, with partials as seldom as they may come,
+over the last seconds. A call that has just come counts with what calls usually cost here, so five calls in one second
+are not taken for free.
 """
 
 from collections import deque
@@ -23,14 +25,17 @@ _BACKOFF: Final = 2.0
 @dataclass(frozen=True, slots=True)
 class AdmissionConfig:
     """max_load: share of a core the calls may need. room: share of that up to which calls go up again.
+    easy: share of a core up to which partials come as often as configured; slowest: so many times less often at most.
     max_lag: seconds a call may lag before it counts as late. max_wait: seconds a final may be due before the machine
     counts as pressed. window: seconds of figures. patience: seconds pressed before a call goes down, and between two
     changes the same way. calm: seconds after a call went down before one goes up; doubled up to longest_calm while
     that proves too early.
-    finals, partials: what a call costs before any was seen, in seconds per second."""
+    finals, partials: what a call costs before any was seen, in seconds per second; partials as often as configured."""
 
     max_load: float = 0.85
     room: float = 0.8
+    easy: float = 0.65
+    slowest: float = 1.75
     max_lag: float = 2.0
     max_wait: float = 0.5
     window: float = 20.0
@@ -38,7 +43,7 @@ class AdmissionConfig:
     calm: float = 10.0
     longest_calm: float = 120.0
     finals: float = 0.07
-    partials: float = 0.09
+    partials: float = 0.14
 
 
 class _Meter:
@@ -87,6 +92,7 @@ class Admission:
         self._pressed_since: float | None = None
         self._lowered = self._raised = float("-inf")
         self._calm = self._config.calm
+        self._pace = 1.0
 
     def __contains__(self, call_id: str) -> bool:
         return call_id in self._calls
@@ -110,7 +116,7 @@ class Admission:
         free = self._config.max_load - self.load(now)
         fits = (
             Level.FULL
-            if free >= self._finals + self._partials
+            if free >= self._finals + self._partials / self._config.slowest
             else Level.FINALS
             if free >= self._finals
             else Level.LATE
@@ -132,15 +138,25 @@ class Admission:
         served = [self.level(call_id) for call_id in self._calls]
         return {level: served.count(level) for level in reversed(Level)}
 
+    @property
+    def pace(self) -> float:
+        """How many times less often than configured partials are to come."""
+        return self._pace
+
     def load(self, now: float) -> float:
-        """Share of a core that the calls need which are not late."""
-        return sum(self._cost(call, call.level, now) for call in self._calls.values())
+        """Share of a core that the calls need at least."""
+        finals, partials = self._needs(now)
+        return finals + partials / self._config.slowest
 
     def spent(self, call_id: str, seconds: float, now: float, *, partial: bool) -> None:
         """A step of the call took so long. What a late call uses is time that nobody else wanted."""
         call = self._calls.get(call_id)
-        if call is not None and self.level(call_id) is not Level.LATE:
-            (call.partials if partial else call.finals).add(seconds, now)
+        if call is None or self.level(call_id) is Level.LATE:
+            return
+        if partial:
+            call.partials.add(seconds * self._pace, now)  # as if they came as often as configured
+        else:
+            call.finals.add(seconds, now)
 
     def lags(self, call_id: str, seconds: float, now: float) -> None:
         """The call's text is so late now."""
@@ -161,6 +177,7 @@ class Admission:
         Returns the id of the call whose level was changed, at most one.
         """
         self._learn(now)
+        self._set_pace(now)
         load = self.load(now)
         if load <= self._config.max_load and wait <= self._config.max_wait:
             self._pressed_since = None
@@ -193,7 +210,7 @@ class Admission:
         for call_id, call in self._calls.items():
             if call.level is Level.FULL:
                 continue
-            more = self._partials if call.level is Level.FINALS else self._finals
+            more = self._partials / config.slowest if call.level is Level.FINALS else self._finals
             if call.behind or load + more > config.room * config.max_load:
                 return None
             self._raised = now
@@ -209,13 +226,20 @@ class Admission:
                 call.finals = _Meter(self._config.window, now)
         call.level = level
 
-    def _cost(self, call: _Call, level: Level, now: float) -> float:
-        if level is Level.LATE:
-            return 0.0
-        finals = self._finals if call.behind else call.finals.share(self._finals, now)
-        if level is Level.FINALS:
-            return finals
-        return finals + (self._partials if call.behind else call.partials.share(self._partials, now))
+    def _set_pace(self, now: float) -> None:
+        config, (finals, partials) = self._config, self._needs(now)
+        left = max(config.easy - finals, partials / config.slowest)
+        self._pace = max(1.0, partials / left) if partials else 1.0
+
+    def _needs(self, now: float) -> tuple[float, float]:
+        """Shares of a core: of the finals of the calls that are not late, and of partials as often as configured."""
+        finals = partials = 0.0
+        for call in self._calls.values():
+            if call.level > Level.LATE:
+                finals += self._finals if call.behind else call.finals.share(self._finals, now)
+            if call.level is Level.FULL:
+                partials += self._partials if call.behind else call.partials.share(self._partials, now)
+        return finals, partials
 
     def _learn(self, now: float) -> None:
         """What is usual here, from the calls that have been served fully for a while."""

@@ -30,7 +30,8 @@ Levels = NDArray[np.float32]
 class CrosstalkConfig:
     """earliest, latest: the leak's delay behind the voice, in seconds; below zero for clocks that differ a little.
     loss: how much quieter than the voice a leak is at least, in dB; a person on the phone may be 10 dB quieter.
-    likeness: mean correlation of the bands' levels from which on it is a copy.
+    likeness: mean correlation of the bands' levels from which on it is a copy; short_likeness: how much more it must be
+        for each second by which the speech is shorter than one, for half a second of any two people may be alike.
     faintest: dBFS of the loud moments below which nobody speaks into this phone: another line, a room away. A caller
         so quiet that his loudest moments lie 35 dB below the usual is still 5 dB above.
     shortest: seconds below which a correlation means nothing and the leg gets the benefit of the doubt.
@@ -40,6 +41,7 @@ class CrosstalkConfig:
     latest: float = 0.6
     loss: float = 15.0
     likeness: float = 0.55
+    short_likeness: float = 0.3
     faintest: float = -55.0
     shortest: float = 0.2
 
@@ -143,7 +145,8 @@ def is_leak(own: Trace, other: Trace, t0: float, t1: float, config: CrosstalkCon
     if loud is not None and loud < config.faintest:
         return True
     likeness = compare(own, other, t0, t1, config)
-    return likeness is not None and likeness.correlation >= config.likeness and likeness.loss >= config.loss
+    least = config.likeness + config.short_likeness * max(0.0, 1.0 - (t1 - t0))
+    return likeness is not None and likeness.correlation >= least and likeness.loss >= config.loss
 
 
 def level(own: Trace, t0: float, t1: float) -> float | None:

@@ -149,8 +149,10 @@ class Leg:
         """No more audio will come."""
         self.ended = True
 
-    def urgency(self) -> Urgency:
+    def urgency(self, pace: float = 1.0) -> Urgency:
         """What :meth:`step` would do now; replaces an engine that stalls, finds out when the leg is settled.
+
+        ``pace``: partials are to come so many times less often than configured.
 
         Raises:
             Exception: whatever the recogniser raises; then call :meth:`failed`.
@@ -158,12 +160,12 @@ class Leg:
         if self.abandoned:
             return Urgency.NONE
         self._tape.forget(self._stream_done)
-        self._look()
+        self._look(pace)
         self._watch()
         if self._is_stalled():
             self._stall_after *= 2
             self._replay(self._stream_done)
-            self._look()
+            self._look(pace)
         self.settled = self._stream_finished and self._urgency is Urgency.NONE
         return self._urgency
 
@@ -238,7 +240,8 @@ class Leg:
 
     # --- the stream --------------------------------------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _look(self, pace: float) -> None:
+        self._stream.pace = pace
         # A hand-over that breaks off leaves the stream's clock behind the tape's.
         self._torn = True
         self._hand_over()

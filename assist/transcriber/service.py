@@ -328,7 +328,7 @@ class TranscriberService:
             for party, leg in call.legs.items():
                 was_settled = leg.settled
                 try:
-                    urgency = leg.urgency()
+                    urgency = leg.urgency(self._admission.pace)
                     due = turn(urgency, level, mute=leg.mute)
                 except Exception as err:
                     self._remedy(leg, err)

@@ -6,13 +6,14 @@ keep the screen quiet without holding words back for long:
 - A new word is shown when it ends within the audio and the model is sure of it, or when two hypotheses in a row agree
   on it and on everything before it (LocalAgreement-2: Liu et al. 2020, "Low-latency sequence-to-sequence speech
   recognition and translation by partial hypothesis selection", section 3) and the model is not unsure.
-- A shown word is taken back only when two hypotheses in a row contradict it in the same way.
+- A shown word is taken back only when the hypotheses of more than half a second contradict it in the same way.
 - A shown word on which two hypotheses agree to the letter, of which the model is very sure and which lies well behind,
   is stable: it keeps its place and spelling in everything that comes after, the final included.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -26,12 +27,13 @@ class ShowConfig:
     telephone prompts of the development set: earlier means more words that are taken back.
 
     sure: confidence to be shown at the first hearing; agreed: when two hypotheses agree, but from `late` on they need
-    none. settle, certain: of a word that may become stable.
+    none. contradicted: for so long, to be taken back. settle, certain: of a word that may become stable.
     """
 
     sure: float = 0.75
     agreed: float = 0.5
     late: float = 0.8
+    contradicted: float = 0.6
     settle: float = 0.5
     certain: float = 0.9
 
@@ -46,7 +48,7 @@ class ShownText:
         self._config = config or ShowConfig()
         self._shown: list[Word] = []
         self._stable = 0
-        self._previous: list[Word] = []
+        self._heard: deque[tuple[float, list[Word]]] = deque()  # the hypotheses of late, by the end of their audio
 
     @property
     def text(self) -> str:
@@ -58,6 +60,10 @@ class ShownText:
         """How much of `text` will not change."""
         return len(_text(self._shown[: self._stable]))
 
+    @property
+    def _previous(self) -> list[Word]:
+        return self._heard[-1][1] if self._heard else []
+
     def update(self, hypothesis: Sequence[Word], end: float, *, paused: bool = False) -> None:
         """Take in a new hypothesis of the audio up to `end`, in the words' own seconds.
 
@@ -67,18 +73,17 @@ class ShownText:
         agreed = _common(words, self._previous)
         kept = _common(words, self._shown)
         begin = kept
-        if kept < len(self._shown):
-            # The same words and the same next one (or the same end) twice.
-            repeated = agreed > kept or (kept == len(words) == len(self._previous) == agreed)
-            if kept < self._stable or not repeated:
-                kept, begin = len(self._shown), _covered(self._shown, words)
+        if kept < len(self._shown) and (kept < self._stable or not self._insists(words, kept, end)):
+            kept, begin = len(self._shown), _covered(self._shown, words)
         count = begin
         while count < len(words) and self._visible(words[count], end, agreed=count < agreed, paused=paused):
             count += 1
         self._shown = self._shown[:kept] + words[begin:count]
         while self._stable < min(agreed, len(self._shown)) and self._settled(words, agreed, end):
             self._stable += 1
-        self._previous = words
+        self._heard.append((end, words))
+        while len(self._heard) > 1 and end - self._heard[1][0] >= self._config.contradicted:
+            self._heard.popleft()
 
     def finish(self, hypothesis: Sequence[Word]) -> tuple[Word, ...]:
         """The final's words: the hypothesis, behind what is stable."""
@@ -86,6 +91,15 @@ class ShownText:
         if [w.text for w in hypothesis[: len(stable)]] == [w.text for w in stable]:
             return tuple(hypothesis)
         return (*stable, *hypothesis[_covered(stable, hypothesis) :])
+
+    def _insists(self, words: list[Word], kept: int, end: float) -> bool:
+        """Whether it has been said for long that `words[:kept]` go on as they do, or that they are all."""
+        for then, before in reversed(self._heard):
+            if _common(words, before) <= kept and not kept == len(words) == len(before):
+                return False
+            if end - then >= self._config.contradicted:
+                return True
+        return False
 
     def _visible(self, word: Word, end: float, *, agreed: bool, paused: bool) -> bool:
         """Whether a word that follows the shown ones joins them."""

@@ -76,11 +76,9 @@ class FrameVad(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
-    """partial: seconds of new speech between partials. stretch: as a share of the utterance's length, the same
-    interval at least: a partial decodes the whole utterance again, so long ones are refreshed less often."""
+    """partial: seconds of new speech between partials, when the machine is free."""
 
     partial: float = 0.24
-    stretch: float = 0.08
     endpoint: EndpointConfig = field(default_factory=EndpointConfig)
     show: ShowConfig = field(default_factory=ShowConfig)
 
@@ -120,7 +118,7 @@ class VadStream:
         *,
         start_sample: int = 0,
     ) -> None:
-        self.sample_rate = sample_rate
+        self.sample_rate, self.pace = sample_rate, 1.0
         self._decoder, self._vad, self._language = decoder, vad, language
         self._config = config or StreamConfig()
         self._size = vad.frame_samples
@@ -262,9 +260,8 @@ class VadStream:
         span, utterance = self._endpointer.current, self._utterance
         if span is None or utterance is None or self._endpointer.silent:
             return False
-        config = self._config
-        wait = max(config.partial, config.stretch * (span.end - span.begin) * config.endpoint.frame)
-        return span.end - utterance.heard_to >= config.endpoint.frames(wait)
+        wait = self._config.endpoint.frames(self._config.partial * self.pace)
+        return span.end - utterance.heard_to >= wait
 
     def _transcript(
         self, span: Span, text: str, stable: int, hypothesis: Hypothesis, words: tuple[Word, ...] | None = None

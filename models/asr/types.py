@@ -65,6 +65,8 @@ class Stream(Protocol):
     """
 
     sample_rate: int
+    pace: float
+    """1, or more when the machine is busy: partials come so many times less often."""
 
     def feed(self, pcm: NDArray[np.int16]) -> None:
         """Hand over samples, int16 [n], mono, at `sample_rate`, any n. Only buffers; never blocks.

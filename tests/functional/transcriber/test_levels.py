@@ -21,7 +21,8 @@ from tests.support import RealBroker, eventually, eventually_async, loud
 EPOCH = 1_000_000.0
 FINAL_S, PARTIAL_S = 0.12, 0.02
 """Seconds of compute for each half second's final, and for each tenth's partial."""
-COST = AdmissionConfig(finals=FINAL_S / 0.5, partials=PARTIAL_S / 0.1, max_lag=0.5)
+# The engine of these tests makes partials at one pace.
+COST = AdmissionConfig(finals=FINAL_S / 0.5, partials=PARTIAL_S / 0.1, max_lag=0.5, max_load=0.75, slowest=1.0)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,10 +64,22 @@ def test_a_number_is_stable_only_when_plain_words_follow_it() -> None:
     assert stable("son 518 pesos al mes", "son 518 pesos al mes") == "son 518 pesos al mes"
 
 
-def test_a_shown_word_is_taken_back_only_by_two_hypotheses_that_agree() -> None:
-    first, other = heard("no quiero casa", confidence=0.8), heard("no quiero pagar", confidence=0.8)
-    assert [rest for _, rest in show(first, other, first)] == ["no quiero casa"] * 3
-    assert [rest for _, rest in show(first, other, other)] == ["no quiero casa", "no quiero casa", "no quiero pagar"]
+def test_a_shown_word_is_taken_back_only_when_it_is_contradicted_for_long() -> None:
+    shown, first = ShownText(replace(CONFIG, certain=2.0)), heard("no quiero casa")  # nothing gets stable
+    other, third = heard("no quiero pagar"), heard("no quiero parar")
+    for words, end, expected in (
+        (first, 1.0, "casa"),
+        (other, 1.3, "casa"),
+        (other, 1.6, "casa"),
+        (third, 1.9, "casa"),  # the others did not agree for long enough
+        (other, 2.2, "casa"),
+        (other, 2.5, "casa"),
+        (other, 2.9, "pagar"),
+        (heard("no quiero"), 3.2, "pagar"),
+        (heard("no quiero"), 3.9, ""),  # there is no such word at all
+    ):
+        shown.update(words, end)
+        assert shown.text == f"no quiero {expected}".strip()
 
 
 def test_a_pause_makes_sure_words_whole() -> None:

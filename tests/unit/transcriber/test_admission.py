@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,9 +43,10 @@ class Machine:
         return {name: self.admission.level(name) for name in self.calls}
 
     def needed(self) -> float:
-        levels = self.levels()
+        levels, pace = self.levels(), self.admission.pace
         return self.slowdown * sum(
-            (cost.finals if levels[name] > Level.LATE else 0.0) + (cost.partials if levels[name] is Level.FULL else 0.0)
+            (cost.finals if levels[name] > Level.LATE else 0.0)
+            + (cost.partials / pace if levels[name] is Level.FULL else 0.0)
             for name, cost in self.calls.items()
         )
 
@@ -59,7 +61,7 @@ class Machine:
                     self.admission.spent(name, spent, self.now, partial=False)
                     left -= spent
             wanted = {
-                name: 0.5 * cost.partials * self.slowdown
+                name: 0.5 * cost.partials / self.admission.pace * self.slowdown
                 for name, cost in self.calls.items()
                 if levels[name] is Level.FULL
             }
@@ -116,6 +118,26 @@ def test_a_slower_machine_lowers_the_newest_first_and_a_faster_one_raises_the_ol
     machine.slowdown = 0.5
     machine.run(120)
     assert set(machine.levels().values()) == {Level.FULL}
+
+
+def test_partials_come_less_often_before_any_call_is_served_worse() -> None:
+    machine, paces = Machine(), []
+    for number in range(4):
+        machine.add(f"c{number}", 0.06, 0.15)
+        machine.run(60)
+        paces.append(machine.admission.pace)
+        assert set(machine.levels().values()) == {Level.FULL}
+        assert machine.needed() <= max(CONFIG.easy, machine.admission.load(machine.now)) + 0.01
+    assert paces[:3] == [1.0] * 3
+    assert paces[3] == pytest.approx(4 * 0.15 / (CONFIG.easy - 4 * 0.06), rel=0.05)
+    while set(machine.levels().values()) == {Level.FULL}:
+        machine.add(f"c{len(machine.calls)}", 0.06, 0.15)
+        machine.run(60)
+    assert machine.admission.pace == CONFIG.slowest
+    for number in range(2, len(machine.calls)):
+        machine.end(f"c{number}")
+    machine.run(60)
+    assert machine.admission.pace == 1.0
 
 
 def test_calls_that_wait_go_up_when_others_end() -> None:

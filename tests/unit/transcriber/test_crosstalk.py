@@ -62,7 +62,7 @@ def test_the_other_partys_voice_leaking_back_is_a_leak(loss: int, delay: float, 
     assert not is_leak(other, own, 1.0, 4.0), "the speaker is not a leak of the leak"
 
 
-@given(quieter=st.sampled_from([0, 10, 20, 30]), seconds=st.floats(0.5, 4.0), seed=st.integers(0, 500))
+@given(quieter=st.sampled_from([0, 10, 20, 30]), seconds=st.floats(0.9, 4.0), seed=st.integers(0, 500))
 @settings(max_examples=25, deadline=None)
 def test_who_talks_over_the_other_is_kept(quieter: int, seconds: float, seed: int) -> None:
     other = voice(seed, 6)
@@ -71,6 +71,20 @@ def test_who_talks_over_the_other_is_kept(quieter: int, seconds: float, seed: in
     said[RATE : RATE + first.size] = first
     assert not is_leak(trace(said), trace(other), 1.0, 1.0 + seconds)
     assert not is_leak(trace(said + leak(other, 35, 0.1)), trace(other), 1.0, 1.0 + seconds) or quieter == 30
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.5, 0.7])
+def test_a_short_word_is_seldom_taken_for_a_leak_and_a_leak_seldom_for_a_word(seconds: float) -> None:
+    lost = leaked = 0
+    for seed in range(60):
+        other = voice(seed, 3)
+        said = np.zeros(other.size)
+        word = voice(seed + 1000, seconds, -45.0)
+        said[RATE : RATE + word.size] = word
+        lost += is_leak(trace(said), trace(other), 1.0, 1.0 + seconds)
+        leaked += not is_leak(trace(leak(other, 30, 0.1)), trace(other), 1.0, 1.0 + seconds)
+    assert lost <= 2
+    assert leaked <= 12
 
 
 def test_a_quiet_caller_alone_is_kept() -> None:
