@@ -7,9 +7,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 APUNTADOR := $(BIN)/apuntador
 PEERS_VENV := .venv-peers
-PEERS := sip-tester baresip-core espeak-ng asterisk-moh-opsound-wav
+TRAIN_VENV := .venv-train
+# The folder with the public sets that models are trained and judged on.
+DATA ?=
+COMPUTING := tests/unit tests/contract tests/functional/models tests/functional/store
+LIVE := tests/functional/stack
+TALKING := tests/interop $(filter-out $(LIVE) $(COMPUTING),$(filter-out %.py %__,$(wildcard tests/functional/*)))
+PEERS := sip-tester baresip-core linphone-cli espeak-ng asterisk-moh-opsound-wav kamailio kamailio-tls-modules kamailio-utils-modules rtpengine-daemon openssl
+# Their packages start them, and Kamailio would take port 5060; the tests start their own.
+ASLEEP := kamailio rtpengine-daemon rtpengine-recording-daemon
 
-.PHONY: demo demo-en test lint types contracts check-all models peers bench bench-peers docs clean help
+.PHONY: demo demo-en test lint types contracts check-all models peers bench bench-peers judge-peers train-sentiment train-paraphrase wordings docs clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,7 +29,11 @@ demo-en: $(VENV)/.installed ## the same in English
 	@$(APUNTADOR) demo --language en
 
 test: $(VENV)/.dev peers models ## all tests; installs the SIP peers when run as root with apt
-	$(BIN)/pytest
+	@# What only computes runs on all cores. What talks in real time mostly waits, so three run at once. A whole live
+	@# stack needs the machine to itself.
+	$(BIN)/pytest -n auto --dist loadfile $(COMPUTING)
+	$(BIN)/pytest -n 3 --dist loadfile $(TALKING)
+	$(BIN)/pytest $(LIVE)
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "apuntador needs Python 3.11 or 3.12 (pjsua2 is packaged for no other);" \
@@ -47,6 +59,7 @@ peers: ## the SIP peers and recordings of the tests, where this is root with apt
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "apuntador: installing$$missing for the tests"; \
+		test ! -d /run/systemd/system || systemctl mask --quiet $(ASLEEP); \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; } >/dev/null \
 		|| echo "apuntador: apt could not install$$missing; the tests that need them are skipped and listed below"; \
 	else \
@@ -66,10 +79,12 @@ contracts: $(VENV)/.dev ## who may import whom
 docs: $(VENV)/.dev ## the generated references
 	$(APUNTADOR) config reference -o docs/configuration.md
 	$(APUNTADOR) config schema -o docs/events.schema.json
+	$(APUNTADOR) playbook schema -o docs/playbook.schema.json
 
 bench: $(VENV)/.dev peers models ## every benchmark on this machine (about 30 minutes)
 	$(BIN)/python -m bench.decide
-	$(BIN)/python -m bench.gateway
+	$(BIN)/python -m bench.sip
+	$(BIN)/python -m bench.edge
 	$(BIN)/python -m bench.demo_wer
 	$(BIN)/python -m bench.latency
 	$(BIN)/python -m bench.asr --demo --calls 0
@@ -81,7 +96,27 @@ bench-peers: $(VENV)/.dev models ## the recognisers that bench.asr compares with
 	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check -r bench/peers/requirements.txt
 	$(BIN)/python -m bench.peers.prepare $(PEERS_VENV)/models
 
+judge-peers: $(VENV)/.dev ## what bench.judge compares moods and masking with, in .venv-peers
+	@test -x $(PEERS_VENV)/bin/python || $(PYTHON) -m venv $(PEERS_VENV)
+	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check \
+		-r bench/judge/sentiment_peers.txt -r bench/judge/masking_peers.txt
+
+train-sentiment: ## train the mood model anew from the sets in DATA (under an hour of one core; goes on where it was broken off)
+	@test -d "$(DATA)" || { echo "name the folder with the sets: make train-sentiment DATA=…" >&2; exit 1; }
+	@test -x $(TRAIN_VENV)/bin/python || $(PYTHON) -m venv $(TRAIN_VENV)
+	$(TRAIN_VENV)/bin/pip install --quiet --disable-pip-version-check -r models/train/requirements.txt
+	OMP_NUM_THREADS=1 $(TRAIN_VENV)/bin/python -m models.train.sentiment --data $(DATA)
+
+train-paraphrase: ## train the paraphrase encoder anew from the sets in DATA (half an hour of one core; goes on where it was broken off), then: make wordings
+	@test -d "$(DATA)" || { echo "name the folder with the sets: make train-paraphrase DATA=…" >&2; exit 1; }
+	@test -x $(TRAIN_VENV)/bin/python || $(PYTHON) -m venv $(TRAIN_VENV)
+	$(TRAIN_VENV)/bin/pip install --quiet --disable-pip-version-check -r models/train/requirements.txt
+	OMP_NUM_THREADS=1 $(TRAIN_VENV)/bin/python -m models.train.paraphrase --data $(DATA)
+
+wordings: models ## encode the bank of wordings anew, after a change of assist/decide/data/wordings
+	$(BIN)/python -m assist.session.wordings
+
 check-all: lint types contracts test ## what CI runs
 
 clean: ## remove the environment and caches (models and cases stay in the data directory)
-	rm -rf $(VENV) $(PEERS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/out
+	rm -rf $(VENV) $(PEERS_VENV) $(TRAIN_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/out

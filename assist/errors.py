@@ -6,6 +6,7 @@ AssistError
 ├── BusError            the broker can't be reached or refuses
 ├── StoreError          the case store can't be opened, read or written
 ├── StackError          a process of the stack can't be started (busy port, missing binary)
+├── KnowledgeError      the folder of articles, or what was made of it, can't be read or written
 ├── AuthError           a token is missing, unknown, expired or lacks the role
 └── DemoError           the demo call can't be placed
 
@@ -46,6 +47,10 @@ class StoreError(AssistError):
 
 class StackError(AssistError):
     """A process of the stack can't be started."""
+
+
+class KnowledgeError(AssistError):
+    """The folder of articles, or what was made of it, can't be read or written."""
 
 
 class AuthError(AssistError):

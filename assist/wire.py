@@ -15,7 +15,7 @@ import pydantic_core
 from pydantic import TypeAdapter, ValidationError
 
 from assist.errors import WireError
-from assist.events import Event, Input, Party
+from assist.events import EarsReason, Event, Input, LeadMode, Party
 
 MAX_EVENT_BYTES: Final = 512 * 1024
 """An event is a line of talk or a summary; anything larger is a fault or an attack."""
@@ -217,15 +217,50 @@ class Beat:
     lost_s: float = 0.0
 
 
-_M = TypeVar("_M", Claim, ClaimAnswer, Beat)
+# --- team leads' ears: hub to booth, booth to the call's worker -------------------------------------------------
+
+LeadWish: TypeAlias = Literal[LeadMode, "leave"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarsAsk:
+    """A lead wants this of a call. The hub has checked who asks; the booth checks what the lead may."""
+
+    call_id: str
+    lead_id: str
+    wish: LeadWish
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarsOrder:
+    """The booth to the worker that has the call. ``look``: would it be there? ``keep``: the lead still is."""
+
+    lead_id: str
+    wish: Literal[LeadWish, "look", "keep"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarsAnswer:
+    """Whether an ask or an order is carried out, else why not and whom (``by``) it would disturb.
+
+    ``queue`` is the call's.
+    """
+
+    accepted: bool
+    reason: EarsReason = ""
+    by: str = ""
+    queue: str = ""
+
+
+_M = TypeVar("_M", Claim, ClaimAnswer, Beat, EarsAsk, EarsOrder, EarsAnswer)
 
 
 @cache
 def _control_adapters() -> dict[str, TypeAdapter[Any]]:
-    return {cls.__name__: TypeAdapter(cls) for cls in (Claim, ClaimAnswer, Beat)}
+    return {cls.__name__: TypeAdapter(cls) for cls in _M.__constraints__}
 
 
-def pack(message: Claim | ClaimAnswer | Beat) -> bytes:
+def pack(message: Claim | ClaimAnswer | Beat | EarsAsk | EarsOrder | EarsAnswer) -> bytes:
     """UTF-8 JSON of a control message."""
     return _control_adapters()[type(message).__name__].dump_json(message)
 

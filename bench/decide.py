@@ -1,9 +1,11 @@
 """Time of one decide step, all deciders, on one thread.
 
-    python -m bench.decide [--lines 2000]
+    python -m bench.decide [--lines 2000] [--playbook FILE ...]
 
 A call of ``--lines`` finals goes through the decision core, each with a partial of its first half before it and a tick
-behind it. The lines are random words of the demo conversations: no line comes twice, so nothing is found in a cache.
+behind it. With the sentence encoder where it is installed, and the packaged playbooks or those named. The lines are
+random words of the demo conversations: no line comes twice, so nothing is found in a cache. The thread's CPU time is
+counted: what else the machine does has little part in it.
 """
 
 import argparse
@@ -14,21 +16,25 @@ from pathlib import Path
 
 import numpy as np
 
+from assist.config import Settings
 from assist.decide.core import step
-from assist.decide.kit import Kit
-from assist.decide.sentiment import LexiconBaseline
+from assist.decide.playbook import Playbook
 from assist.decide.state import SessionState, Stimulus, Tick
 from assist.demo.conversation import load
 from assist.events import CallAnswered, CallEnded, CallStarted, Heard, Language, Party, TranscriptSettled
-from assist.session.playbooks import packaged_playbook
+from assist.session.encoder import installed_encoder
+from assist.session.kits import make_kits
+from assist.session.mood import open_mood
+from assist.session.playbooks import packaged_playbook, read_playbook
 
 OUT = Path(__file__).parent / "out" / "decide.json"
 _START = 1_795_300_000.0
 
 
-def measure(language: Language, lines: int) -> dict[str, object]:
+def measure(playbook: Playbook, lines: int) -> dict[str, object]:
     """One row of the table."""
-    kit = Kit(packaged_playbook(language), LexiconBaseline()).warm()
+    language = playbook.language
+    kit = make_kits(Settings(), {language: playbook}, sentiment=open_mood(), meaning=installed_encoder())[language]
     words = [word for turn in load(language).turns for word in turn.text.split()]
     chance = random.Random(8000)
     state = SessionState(call_id="bench")
@@ -36,9 +42,9 @@ def measure(language: Language, lines: int) -> dict[str, object]:
 
     def feed(kind: str, stimulus: Stimulus) -> None:
         nonlocal state
-        began = time.perf_counter()
+        began = time.thread_time()
         state, _ = step(state, stimulus, kit)
-        took.setdefault(kind, []).append((time.perf_counter() - began) * 1000)
+        took.setdefault(kind, []).append((time.thread_time() - began) * 1000)
 
     feed(
         "start",
@@ -64,6 +70,30 @@ def measure(language: Language, lines: int) -> dict[str, object]:
     return row
 
 
+def end_after_long_turns(playbook: Playbook, *, turns: int = 10, words: int = 1000) -> float:
+    """Milliseconds for the summary and score of a call of a few turns that take minutes each, without a full stop."""
+    language = playbook.language
+    kit = make_kits(Settings(), {language: playbook}, sentiment=open_mood(), meaning=None)[language]
+    said = " ".join(turn.text.replace(".", "") for turn in load(language).turns).split()
+    state = SessionState(call_id="bench")
+    start = CallStarted(
+        call_id="bench", at=_START, trunk="t", caller="1", callee="2", queue="q", agent_id="a", language=language
+    )
+    events: list[Stimulus] = [start, CallAnswered(call_id="bench", at=_START)]
+    for number in range(turns):
+        text = " ".join((said * (words // len(said) + 1))[:words])
+        events.append(
+            _heard(language, "customer" if number % 2 else "agent", number, text, _START + 400.0 * number, final=True)
+        )
+    end = _START + 400.0 * turns
+    events.append(CallEnded(call_id="bench", at=end, reason="customer_hangup", sip_code=200, answered=True))
+    for event in events:
+        state, _ = step(state, event, kit)
+    began = time.thread_time()
+    step(state, TranscriptSettled(call_id="bench", at=end), kit)
+    return (time.thread_time() - began) * 1000
+
+
 def _heard(language: Language, party: Party, number: int, text: str, t0: float, *, final: bool) -> Heard:
     return Heard(
         call_id="bench",
@@ -83,15 +113,17 @@ def _heard(language: Language, party: Party, number: int, text: str, t0: float, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lines", type=int, default=2000)
+    parser.add_argument("--playbook", type=Path, action="append")
     args = parser.parse_args()
+    books = [read_playbook(path) for path in args.playbook or ()] or [packaged_playbook("es"), packaged_playbook("en")]
     rows = []
-    print(f"milliseconds, p50/p95/p99/max; a call of {args.lines} lines, one thread")
+    print(f"milliseconds of CPU, p50/p95/p99/max; a call of {args.lines} lines, one thread")
     print(f"{'lang':<6}{'final':<26}{'partial':<26}{'tick':<26}summary at the end")
-    for language in ("es", "en"):
-        row = measure(language, args.lines)
+    for book in books:
+        row = measure(book, args.lines)
         rows.append(row)
         cells = "".join(f"{'/'.join(map(str, row[kind])):<26}" for kind in ("final", "partial", "tick"))  # type: ignore[call-overload]
-        print(f"{language:<6}{cells}{row['summary'][-1]}")  # type: ignore[index]
+        print(f"{book.language:<6}{cells}{row['summary'][-1]}")  # type: ignore[index]
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(rows, indent=1))
 

@@ -7,6 +7,8 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.taps.audio import alaw, ulaw
+
 RATE: Final = 8000
 PACKET: Final = 160
 """Samples in 20 ms, the usual packet."""
@@ -30,9 +32,7 @@ def to_ulaw(pcm: Pcm) -> bytes:
 
 def from_ulaw(data: bytes) -> Pcm:
     """N bytes to int16 [n]."""
-    code = ~np.frombuffer(data, np.uint8).astype(np.int32) & 0xFF
-    value = ((((code & 0x0F) << 3) + 0x84) << ((code & 0x70) >> 4)) - 0x84
-    return np.where(code & 0x80, -value, value).astype(np.int16)
+    return np.frombuffer(ulaw(data), "<i2").astype(np.int16)
 
 
 def to_alaw(pcm: Pcm) -> bytes:
@@ -47,11 +47,7 @@ def to_alaw(pcm: Pcm) -> bytes:
 
 def from_alaw(data: bytes) -> Pcm:
     """N bytes to int16 [n]."""
-    code = np.frombuffer(data, np.uint8).astype(np.int32) ^ 0x55
-    segment = (code & 0x70) >> 4
-    value = ((code & 0x0F) << 4) + np.where(segment, 0x108, 8) << np.maximum(segment - 1, 0)
-    pcm: Pcm = np.where(code & 0x80, value, -value).astype(np.int16)
-    return pcm
+    return np.frombuffer(alaw(data), "<i2").astype(np.int16)
 
 
 def _bit_length(value: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -26,7 +26,6 @@ from bench.word_borders import Errors, Said, measure, print_head, print_row, row
 from models.asr.moonshine import MoonshineDecoder, MoonshineLeg
 from models.asr.recogniser import VadRecogniser
 from models.asr.registry import TOKENIZER, VAD
-from models.asr.runtime import open_session
 from models.asr.vad import SileroModel
 from models.asr.words import to_words, trim
 from models.catalog import Model
@@ -34,6 +33,7 @@ from models.cpu import dot_product
 from models.errors import ModelDamaged
 from models.graphs.moonshine import graph_names, write_graphs
 from models.graphs.published import Published
+from models.runtime import open_session
 from models.store import Store
 
 SET: Final = 4

@@ -135,6 +135,7 @@ def _write_settings(folder: Path, language: Language, calls: int) -> tuple[Setti
         f'language = "{language}"',
         f'data_dir = "{folder}"',
         f'models_dir = "{Settings().models_path}"',
+        '[edge]\nmode = "off"',
         f"[gateway]\nport = {ports.sip}\nworkers = {math.ceil(calls / _CALLS_PER_GATEWAY)}\nrtp_start = {ports.rtp}",
         f'[asr]\nlanguages = ["{language}"]',
         f"[hub]\nport = {ports.hub}",

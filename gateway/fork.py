@@ -85,6 +85,13 @@ class Ring:
             self._next += lost
         self._watched, self._least_late = 0, math.inf
 
+    def catch_up(self) -> None:
+        """Frames stopped on purpose; the next one is of now."""
+        if self.epoch is not None:
+            late = self._clock() - self._began - self._next * FRAME_S
+            self._next += max(0, int(late / FRAME_S))
+            self._watched, self._least_late = 0, math.inf
+
     def close(self) -> None:
         """No frame comes after this."""
         self.closed = True

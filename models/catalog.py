@@ -2,12 +2,13 @@
 
 The data lives in `catalog.toml` beside this file. Fields of a `[[model]]`:
 
-- `name`, `kind` (asr | vad | tokenizer), `engine`, `language` ("" when it has none);
+- `name`, `kind` (asr | vad | tokenizer | encoder), `engine`, `language` ("" when it has none);
 - `licence`, and `licence_note` per UI language when there is something to know before using it;
 - `status`: "ready", or "manual": nobody publishes a checksum to hold it against, so people fetch it themselves;
 - `needs`: models without which this one cannot run;
 - `source`: `type` (npm | pypi | vosk), `package`, `version`, `size` of the download in bytes, and for npm and vosk
-  the `integrity` of the tarball or zip in Subresource Integrity form (any algorithm of hashlib);
+  the `integrity` of the tarball or zip in Subresource Integrity form (any algorithm of hashlib). `platform` for a
+  wheel that is asked for as on that platform: its data are the same everywhere, its code is not used;
 - `graphs`: which module of `models.graphs` rewrites the files after they have been verified, and its version;
 - `alignment_heads`: for Moonshine, the decoder's (layer, head) pairs that follow the speech most closely;
 - `file`: `member` inside the package, `name` once installed, `size` and `sha256`. A vosk zip is installed whole and
@@ -25,15 +26,15 @@ from typing import Any, Final, Literal, cast
 from models.errors import CatalogError, UnknownModel
 from models.strings import say, ui_language
 
-Kind = Literal["asr", "vad", "tokenizer"]
+Kind = Literal["asr", "vad", "tokenizer", "encoder"]
 SourceType = Literal["npm", "pypi", "vosk"]
 Status = Literal["ready", "manual"]
 
-_KINDS: Final = ("asr", "vad", "tokenizer")
+_KINDS: Final = ("asr", "vad", "tokenizer", "encoder")
 _SOURCES: Final = ("npm", "pypi", "vosk")
 _STATUSES: Final = ("ready", "manual")
 MOST_EXPANSION: Final = 4  # times its zip that an unpacked Vosk model takes; 1.6 to 3.1 are seen
-_GRAPHS: Final = ("", "moonshine-3")
+_GRAPHS: Final = ("", "moonshine-3", "e5-1", "use-1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Source:
     version: str
     size: int
     integrity: str
+    platform: str = ""
 
     @property
     def spec(self) -> str:
@@ -174,6 +176,7 @@ def _model(raw: dict[str, Any], where: str) -> Model:
             version=_field(source, "version", str, where),
             size=_field(source, "size", int, where),
             integrity=_field(source, "integrity", str, where, "" if origin == "pypi" or status == "manual" else None),
+            platform=_field(source, "platform", str, where, ""),
         ),
         files=files,
         graphs=_one_of(_field(raw, "graphs", str, where, ""), _GRAPHS, "graphs", where),

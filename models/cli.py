@@ -25,6 +25,7 @@ from models.fetch import fetch as fetch_models
 from models.fetch import plan
 from models.store import Store
 from models.strings import megabytes, say
+from models.text.check import check_encoder
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -147,6 +148,9 @@ def verify_command(ctx: typer.Context, names: _Names = None) -> None:
         for name in chosen:
             try:
                 store.verify(name)
+                model = catalog.get(name)
+                if model.kind == "encoder" and store.is_installed(name, model.recipe):
+                    check_encoder(model.engine, store.path(name))
                 out.print(f"{name}: {say('cli.ok')}", markup=False)
             except ModelMissing as error:
                 failed = True

@@ -10,7 +10,7 @@ ModelsError
 │   ├── IntegrityError        what arrived is not what was expected    (retryable)
 │   ├── DiskFull              no room; free some and repeat            (retryable)
 │   ├── UnsafeArchive         the package holds a link, a path out of its folder, or more than it may
-│   └── OptimiseError         the decoder graph has not the expected shape
+│   └── OptimiseError         a published graph or file has not the expected shape
 └── EngineError             using a model
     ├── ModelMissing          not fetched yet
     ├── ModelDamaged          fetched, but a file is missing or has changed

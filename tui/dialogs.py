@@ -1,17 +1,18 @@
 """Questions that stand in front of the screen: a line of text, a choice, yes or no, the help."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from assist.events import Language
+from assist.events import HandOverDrafted, Language
 from assist.strings import say
 from tui.actions import Action
 
@@ -121,3 +122,44 @@ class HelpDialog(ModalScreen[None]):
         """Any key closes it."""
         event.stop()
         self.dismiss(None)
+
+
+class HandOverDialog(ModalScreen[None]):
+    """What a colleague who takes the call over has to know; scrolls where the terminal is small."""
+
+    _SCROLL: Final = frozenset(["up", "down", "pageup", "pagedown", "home", "end"])
+
+    def __init__(self, language: Language, made: HandOverDrafted) -> None:
+        super().__init__()
+        self._language = language
+        self._made = made
+
+    def compose(self) -> ComposeResult:
+        """A box with the items under their labels."""
+        language, made = self._language, self._made
+        lines: list[Content] = []
+        before = ""
+        for item in made.items:
+            if item.slot != before:
+                lines.append(Content(say(language, f"tui.slot_{item.slot}")).stylize("bold"))
+                before = item.slot
+            lines.append(Content.assemble("  ", item.text))
+        if made.tags:
+            lines.append(Content(say(language, "tui.summary_tags")).stylize("bold"))
+            lines.append(Content("  " + ", ".join(tag.label for tag in made.tags)))
+        title = "tui.hand_over_received" if made.from_call else "tui.hand_over_title"
+        with Vertical(classes="dialog") as box:
+            box.border_title = say(language, title)
+            box.border_subtitle = say(language, "tui.hand_over_keys")
+            with VerticalScroll(classes="hand-over"):
+                yield Static(Content("\n").join(lines) if lines else Content(say(language, "tui.hand_over_empty")))
+
+    def on_mount(self) -> None:
+        """The keys that scroll go to the text."""
+        self.query_one(VerticalScroll).focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """Any key but those that scroll closes it."""
+        if event.key not in self._SCROLL:
+            event.stop()
+            self.dismiss(None)

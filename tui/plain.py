@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
+from assist import quality
 from assist.errors import AssistError
 from assist.events import (
     AgentDid,
@@ -12,6 +13,7 @@ from assist.events import (
     CallEnded,
     CallHeld,
     CallResumed,
+    CallScored,
     CallStarted,
     CallTransferred,
     CardOffered,
@@ -21,12 +23,17 @@ from assist.events import (
     CaseSaved,
     ComplianceChanged,
     Degraded,
+    EarsChanged,
     Event,
     FactHeard,
+    HandOverDrafted,
     Heard,
     Language,
+    LeadDid,
+    SensitiveChanged,
     SentimentChanged,
     SummaryDrafted,
+    SurveyAnswered,
     TagsChanged,
 )
 from assist.strings import say
@@ -158,7 +165,8 @@ class PlainScreen:
                 if fact := words.fact(self._language, event):
                     yield tell("plain_fact", fact=fact)
             case CardOffered():
-                yield tell("plain_card", title=event.title, say=event.say)
+                name = "plain_article" if event.source else "plain_card"
+                yield tell(name, title=event.title, say=event.say, source=event.source)
             case CardWithdrawn():
                 yield tell("plain_card_gone", reason=tell(f"reason_{event.reason}"))
             case ComplianceChanged():
@@ -170,13 +178,23 @@ class PlainScreen:
             case SentimentChanged():
                 who = say(self._language, f"common.{event.party}")
                 way = tell(f"trend_{words.trend(event)}")
-                yield tell("plain_mood", who=who, mood=words.mood(self._language, event.mood), trend=way)
+                yield tell("plain_mood", who=who, mood=words.felt(self._language, event), trend=way)
             case TagsChanged():
                 yield tell("plain_tags", tags=", ".join(tag.label for tag in event.tags) or tell("summary_no_tags"))
             case SummaryDrafted():
                 for item in event.items:
                     yield tell("plain_summary", slot=tell(f"slot_{item.slot}"), text=item.text)
                 yield tell("plain_disposition", disposition=event.disposition)
+            case SensitiveChanged():
+                yield tell(f"plain_unheard_{event.state}")
+            case CallScored():
+                yield from self._score(event)
+            case AgentDid() | LeadDid() if event.action in quality.ACTIONS:
+                yield self._dispute(event)
+            case HandOverDrafted():
+                yield tell("plain_received" if event.from_call else "plain_handed_over")
+                for item in event.items:
+                    yield tell("plain_hand_over", slot=tell(f"slot_{item.slot}"), text=item.text)
             case CaseSaved():
                 yield tell("plain_case", case_id=event.case_id)
             case CasePosted():
@@ -192,6 +210,22 @@ class PlainScreen:
             case _:
                 yield from self._telephony(event, tell)
 
+    def _score(self, event: CallScored) -> Iterator[str]:
+        """The total, and of the items those that lost points."""
+        language = self._language
+        yield say(language, "quality.plain_score", total=quality.told_total(event.score, language), card=event.card)
+        for item in event.items:
+            if item.points is not None and item.points < item.of:
+                mark = f" ({say(language, 'quality.critical')})" if item.item_id in event.failed else ""
+                points = quality.told_points(item.points, item.of)
+                yield say(language, "quality.plain_item", points=points, label=item.label + mark, why=item.why)
+
+    def _dispute(self, event: AgentDid | LeadDid) -> str:
+        state = quality.ANSWERS.get(event.action, "open")
+        person = event.agent_id if isinstance(event, AgentDid) else event.lead_id
+        text = say(self._language, f"quality.dispute_{state}", person=person, text=event.text)
+        return say(self._language, "quality.plain_dispute", item=event.target, text=text)
+
     def _telephony(self, event: Event, tell: Callable[..., str]) -> Iterator[str]:
         match event:
             case CallStarted():
@@ -206,5 +240,10 @@ class PlainScreen:
                 yield tell("plain_transferred", target=event.target)
             case CallEnded():
                 yield tell("plain_ended" if event.answered else "plain_unanswered")
+            case EarsChanged() if event.state in ("whispering", "barging", "taken_over"):
+                yield "» " + say(self._language, f"ears.state_{event.state}", lead=event.lead_id)
+            case SurveyAnswered():
+                kind = say(self._language, f"ears.kind_{event.kind}")
+                yield f"★ {kind} ({event.question_id}): {event.score} / {event.high}"
             case _:
                 pass

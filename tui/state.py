@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from assist import quality
 from assist.corrections import place_of
 from assist.events import (
     CARD_ACTIONS,
@@ -17,6 +18,8 @@ from assist.events import (
     CallEnded,
     CallHeld,
     CallResumed,
+    CallRinging,
+    CallScored,
     CallStarted,
     CallTransferred,
     CardOffered,
@@ -26,12 +29,17 @@ from assist.events import (
     CaseSaved,
     ComplianceChanged,
     Degraded,
+    EarsChanged,
+    EarsState,
     Event,
     FactHeard,
+    HandOverDrafted,
     Heard,
+    LeadDid,
     MetricsChanged,
     Party,
     RuleState,
+    SensitiveChanged,
     SentimentChanged,
     SummaryDrafted,
     Tag,
@@ -100,16 +108,38 @@ class CallState:
     tags: tuple[Tag, ...] = ()
     metrics: MetricsChanged | None = None
     summary: SummaryDrafted | None = None
+    score: CallScored | None = None
+    acts: tuple[AgentDid | LeadDid, ...] = ()
+    """What people did about the score."""
+    handed_over: HandOverDrafted | None = None
+    """The call as it stood when somebody last asked for it or it was transferred."""
+    received: HandOverDrafted | None = None
+    """What the agent before handed over."""
+    unheard: bool = False
+    """Payment data is told: nobody listens but the two people."""
     accepted: bool = False
     notes: tuple[str, ...] = ()
     case_id: str = ""
     postings: Mapping[str, CasePosted | CasePostFailed] = field(default_factory=dict)
     degraded: Mapping[str, Degraded] = field(default_factory=dict)
+    leads: Mapping[str, EarsState] = field(default_factory=dict)
+    """Team leads at the call, and what they do there."""
+
+    @property
+    def speaking(self) -> tuple[str, EarsState] | None:
+        """The lead whom the agent hears, or who has taken the call over."""
+        heard = ("whispering", "barging", "taken_over")
+        return next(((lead, state) for lead, state in self.leads.items() if state in heard), None)
 
     @property
     def live(self) -> bool:
         """Whether the two people are still connected or about to be."""
         return self.phase in ("ringing", "talking", "held")
+
+    @property
+    def disputes(self) -> dict[str, quality.Dispute]:
+        """By item of the score the dispute that counts."""
+        return quality.standing(self.acts)
 
     def elapsed(self, now: float) -> float:
         """Seconds of ringing, of the conversation, or of the wrap-up."""
@@ -148,12 +178,20 @@ def fold(state: CallState, event: Event) -> CallState:
         case SummaryDrafted():
             older = state.summary is not None and state.summary.revision > event.revision
             return state if older else replace(state, summary=event)
+        case CallScored():
+            return replace(state, score=event)
+        case HandOverDrafted():
+            return replace(state, received=event) if event.from_call else replace(state, handed_over=event)
+        case SensitiveChanged():
+            return replace(state, unheard=event.state == "begin")
         case CaseSaved():
             return replace(state, case_id=event.case_id)
         case CasePosted() | CasePostFailed():
             return replace(state, postings={**state.postings, event.target: event})
         case Degraded():
             return replace(state, degraded=with_degraded(state.degraded, event))
+        case AgentDid() | LeadDid() if event.action in quality.ACTIONS:
+            return state if event in state.acts else replace(state, acts=(*state.acts, event))
         case AgentDid():
             return _agent_did(state, event)
         case _:
@@ -177,19 +215,34 @@ def _telephony(state: CallState, event: Event) -> CallState:
                 language=event.language,
                 started_at=event.at,
             )
+        case CallRinging():
+            return replace(state, agent_id=event.agent_id or state.agent_id)
         case CallAnswered():
-            return replace(state, phase="talking", answered_at=event.at)
+            agent_id = event.agent_id or state.agent_id
+            return replace(state, phase="talking", answered_at=event.at, agent_id=agent_id)
         case CallHeld():
             return replace(state, phase="held") if state.phase == "talking" else state
         case CallResumed():
             return replace(state, phase="talking") if state.phase == "held" else state
         case CallTransferred():
+            if event.agent_id:
+                return replace(state, agent_id=event.agent_id)
             return replace(state, transferred_to=event.target)
         case CallEnded():
             phase: Phase = "wrap_up" if event.answered else "unanswered"
             return replace(state, phase=phase, ended_at=event.at, open={}, card=None)
+        case EarsChanged():
+            return _leads(state, event)
         case _:
             return state
+
+
+def _leads(state: CallState, event: EarsChanged) -> CallState:
+    others = {lead: does for lead, does in state.leads.items() if lead != event.lead_id}
+    if event.state == "refused" and state.leads.get(event.lead_id) != "calling":
+        return state
+    gone = event.state in ("left", "refused")
+    return replace(state, leads=others if gone else {**others, event.lead_id: event.state})
 
 
 def _heard(state: CallState, event: Heard) -> CallState:
@@ -222,7 +275,7 @@ def _with_line(lines: tuple[Line, ...], line: Line) -> tuple[Line, ...]:
 
 
 def _with_rule(rules: tuple[Rule, ...], event: ComplianceChanged) -> tuple[Rule, ...]:
-    rule = Rule(event.rule_id, event.label, event.state, event.due_at, event.kind == "forbidden")
+    rule = Rule(event.rule_id, event.label, event.state, event.due_at, event.kind in ("forbidden", "behaviour"))
     if all(other.rule_id != rule.rule_id for other in rules):
         return (*rules, rule)
     return tuple(rule if other.rule_id == rule.rule_id else other for other in rules)

@@ -42,6 +42,13 @@ class ScreenState:
         ]
         return max(waiting, key=lambda call: call.ended_at or 0.0, default=None)
 
+    def scored(self, shown: CallState | None) -> CallState | None:
+        """The call whose score can be looked at: that on show once it is over, while none is on show the last one."""
+        if shown is not None:
+            return shown if shown.phase == "wrap_up" and shown.score is not None else None
+        over = [call for call in self.calls.values() if call.score is not None]
+        return max(over, key=lambda call: call.ended_at or 0.0, default=None)
+
     def degraded(self, call: CallState | None) -> list[Degraded]:
         """Parts in trouble, for everyone or for ``call``, the worst first."""
         own = dict(call.degraded) if call is not None else {}
@@ -77,7 +84,12 @@ def _with_event(state: ScreenState, event: Event) -> ScreenState:
         if isinstance(event, Degraded):
             return replace(state, system=with_degraded(state.system, event))
         return state
-    return _with_call(state, fold(state.calls.get(event.call_id) or CallState(event.call_id), event))
+    before = state.calls.get(event.call_id) or CallState(event.call_id)
+    call = fold(before, event)
+    if before.agent_id == state.subject != call.agent_id:
+        # It is another agent's now.
+        return replace(state, calls={key: other for key, other in state.calls.items() if key != call.call_id})
+    return _with_call(state, call)
 
 
 def _with_call(state: ScreenState, call: CallState) -> ScreenState:

@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
-from assist.events import Degraded, FactHeard, Heard, Language, Mood, RuleState, SentimentChanged
+from assist.events import (
+    WORD_LIST,
+    Degraded,
+    FactHeard,
+    Heard,
+    Language,
+    Mood,
+    RuleState,
+    ScoreItem,
+    SentimentChanged,
+)
 from assist.strings import say
 from tui.state import Rule
 
@@ -52,6 +62,14 @@ def mood(language: Language, value: Mood) -> str:
     return f"{MOOD_SYMBOLS[value]} {say(language, f'tui.mood_{value}')}"
 
 
+def felt(language: Language, event: SentimentChanged) -> str:
+    """The call's mood, the emotion behind it where one is known, and a remark where only a list of words judged."""
+    text = mood(language, event.mood)
+    if event.emotion != "neutral":
+        text += f" · {say(language, f'tui.emotion_{event.emotion}')}"
+    return f"{text} ({say(language, 'tui.mood_by_words')})" if event.model == WORD_LIST else text
+
+
 def degraded(language: Language, event: Degraded) -> str:
     """What a part in trouble means for the agent."""
     level = event.level
@@ -75,6 +93,13 @@ def fact(language: Language, event: FactHeard) -> str:
         return ""
     name = event.label or (say(language, "tui.fact_phone") if event.kind == "phone" else "")
     return f"{name} {event.text}" if name else event.text
+
+
+def score_symbol(item: ScoreItem) -> str:
+    """Whether all, some or none of an item's points were reached, or there was no occasion."""
+    if item.points is None:
+        return _NOT_SAID
+    return "✓" if item.points >= item.of else "✗" if item.points == 0 else "~"
 
 
 def partial(heard: Heard) -> tuple[str, str]:

@@ -5,7 +5,7 @@ import contextlib
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import nats
 import nats.errors
@@ -15,19 +15,22 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
 
-from assist import wire
+from assist import control, wire
 from assist.bus.address import BusAddress
 from assist.bus.outbox import Outbox, Pending
 from assist.bus.streams import EventHandler, StoredEvents
+from assist.control import Answer, Ask, AskHandler
 from assist.errors import BusError, WireError
 from assist.events import Event, Heard, Party
-from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer
+from assist.process import end_tasks
+from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer, EarsAnswer, EarsAsk, EarsOrder
 
 SYSTEM: Final = "system"
 """Stands in a subject for the empty call id of an event about the whole system."""
 CLAIM_SUBJECT: Final = "asr.claim"
 BEAT_SUBJECT: Final = "asr.beat"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_Q = TypeVar("_Q", EarsAsk, EarsOrder)
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +52,7 @@ class Bus:
         self._tasks: list[asyncio.Task[None]] = []
         self._restoring = asyncio.Lock()
         self._watchers: list[Callable[[bool], None]] = []
+        self._closing = False
         self.dropped_live = 0
 
     # --- connection ------------------------------------------------------------------------------------------
@@ -86,9 +90,8 @@ class Bus:
             await asyncio.wait_for(self._outbox.empty(), flush_s)
         if self._outbox:
             log.error("bus.unsent_events", count=len(self._outbox))
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._closing = True
+        await end_tasks(self._tasks)
         if self._nc is not None:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self._nc.close(), 2)
@@ -125,6 +128,8 @@ class Bus:
         log.debug("bus.error", error=repr(err))
 
     async def _on_disconnect(self) -> None:
+        if self._closing:
+            return
         log.warning("bus.disconnected")
         self._tell(False)
 
@@ -212,6 +217,13 @@ class Bus:
 
     async def follow_live(self, handler: EventHandler) -> None:
         """Hand every partial to ``handler``."""
+        await self.follow_passing("live.*", handler)
+
+    async def follow_passing(self, subject: str, handler: EventHandler) -> None:
+        """Hand events on ``subject`` to ``handler`` as they pass; what passes while the broker is away is missed.
+
+        For who only needs to know at once: it costs the broker no consumer.
+        """
 
         async def on_message(msg: Msg) -> None:
             try:
@@ -219,7 +231,7 @@ class Bus:
             except WireError as err:
                 log.warning("bus.malformed_event", subject=msg.subject, error=str(err))
 
-        await self._subscribe("live.*", on_message)
+        await self._subscribe(subject, on_message)
 
     async def send_audio(self, call_id: str, party: Party, chunk: AudioChunk) -> None:
         """Publish one chunk of a leg; without a broker it is dropped and counted."""
@@ -237,13 +249,62 @@ class Bus:
             except WireError as err:
                 log.warning("bus.malformed_audio", subject=msg.subject, error=str(err))
 
-        sub = await self._subscribe(f"audio.{call_id}.*", on_message)
+        return _ender(await self._subscribe(f"audio.{call_id}.*", on_message))
 
-        async def stop() -> None:
-            with contextlib.suppress(nats.errors.Error, OSError):
-                await sub.unsubscribe()
+    async def send_chunk(self, subject: str, chunk: AudioChunk) -> None:
+        """Publish audio that no transcriber waits for; without a broker it is dropped and counted."""
+        await self._send_lossy(subject, wire.encode_audio(chunk))
 
-        return stop
+    async def follow_chunks(
+        self, subject: str, handler: Callable[[str, AudioChunk], Awaitable[None]]
+    ) -> Callable[[], Coroutine[Any, Any, None]]:
+        """Hand audio and the last token of its subject to ``handler``; the returned coroutine function ends it."""
+
+        async def on_message(msg: Msg) -> None:
+            try:
+                await handler(msg.subject.rpartition(".")[2], wire.decode_audio(msg.data))
+            except WireError as err:
+                log.warning("bus.malformed_audio", subject=msg.subject, error=str(err))
+
+        return _ender(await self._subscribe(subject, on_message))
+
+    # --- questions about one call ----------------------------------------------------------------------------
+
+    async def ask_ears(self, subject: str, question: EarsAsk | EarsOrder, *, timeout: float) -> EarsAnswer | None:
+        """Put a question to whoever serves ``subject``; None when nobody does.
+
+        Raises:
+            BusError: the broker is away, or who serves it did not answer within ``timeout`` seconds.
+        """
+        if self._nc is None or not self._nc.is_connected:
+            raise BusError("the broker does not answer; try again")
+        try:
+            msg = await self._nc.request(subject, wire.pack(question), timeout=timeout)
+            return wire.unpack(EarsAnswer, msg.data)
+        except nats.errors.NoRespondersError:
+            return None
+        except (TimeoutError, OSError, nats.errors.Error) as err:
+            raise BusError(f"no answer about the call within {timeout:g} s; try again ({type(err).__name__})") from None
+
+    async def serve_ears(
+        self, subject: str, kind: type[_Q], handler: Callable[[_Q], Awaitable[EarsAnswer]]
+    ) -> Callable[[], Coroutine[Any, Any, None]]:
+        """Answer questions on ``subject``; the returned coroutine function ends it."""
+
+        async def on_message(msg: Msg) -> None:
+            try:
+                answer = await handler(wire.unpack(kind, msg.data))
+            except WireError as err:
+                log.warning("bus.malformed_question", subject=msg.subject, error=str(err))
+                return
+            if msg.reply:
+                await msg.respond(wire.pack(answer))
+
+        return _ender(await self._subscribe(subject, on_message))
+
+    async def tell_ears(self, subject: str, order: EarsOrder) -> None:
+        """Say something that needs no answer."""
+        await self._send_lossy(subject, wire.pack(order))
 
     async def _send_lossy(self, subject: str, payload: bytes) -> None:
         if self._nc is None or not self._nc.is_connected:
@@ -293,6 +354,50 @@ class Bus:
 
         await self._subscribe(BEAT_SUBJECT, on_message)
 
+    # --- the gateway's console -------------------------------------------------------------------------------
+
+    async def serve_control(self, handler: AskHandler) -> None:
+        """Answer what admins ask; ``handler`` returns None where somebody else is meant."""
+
+        async def on_message(msg: Msg) -> None:
+            try:
+                answer = await handler(control.unpack(Ask, msg.data))
+            except WireError as err:
+                log.warning("bus.malformed_ask", error=str(err))
+                return
+            if answer is not None:
+                await msg.respond(control.pack(answer))
+
+        await self._subscribe(control.SUBJECT, on_message)
+
+    async def ask_gateway(self, ask: Ask, *, timeout: float = 1.5, enough: int = 0) -> list[Answer]:
+        """Ask the gateway's processes; returns what came within ``timeout`` seconds, or the first ``enough`` answers.
+
+        Raises:
+            BusError: the broker is away.
+        """
+        if self._nc is None or not self._nc.is_connected:
+            raise BusError("the broker is away; is apuntador up running?")
+        answers: list[Answer] = []
+        complete = asyncio.Event()
+
+        async def on_message(msg: Msg) -> None:
+            with contextlib.suppress(WireError):
+                answers.append(control.unpack(Answer, msg.data))
+            if enough and len(answers) >= enough:
+                complete.set()
+
+        inbox = self._nc.new_inbox()
+        subscription = await self._subscribe(inbox, on_message)
+        try:
+            await self._nc.publish(control.SUBJECT, control.pack(ask), reply=inbox)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(complete.wait(), timeout)
+        finally:
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await subscription.unsubscribe()
+        return sorted(answers, key=lambda answer: (answer.host, answer.worker_id))
+
     async def _subscribe(
         self, subject: str, callback: Callable[[Msg], Awaitable[Any]], queue: str = ""
     ) -> Subscription:
@@ -304,3 +409,11 @@ class Bus:
         with contextlib.suppress(OSError, nats.errors.Error, TimeoutError):
             await self._nc.flush(5)
         return subscription
+
+
+def _ender(subscription: Subscription) -> Callable[[], Coroutine[Any, Any, None]]:
+    async def stop() -> None:
+        with contextlib.suppress(nats.errors.Error, OSError):
+            await subscription.unsubscribe()
+
+    return stop

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from assist.cli.hub import hub_url, read_token
 from assist.config import Settings
-from assist.errors import AssistError, AuthError
+from assist.errors import AuthError
 from assist.events import Language
-from assist.strings import say
 
 
 def agent(
@@ -38,8 +38,8 @@ def agent(
     """Show the live call: transcript, suggestions, compliance, summary."""
     settings: Settings = ctx.obj
     tongue = language or settings.language
-    secret = _token(tongue, token, token_file)
-    address = url or f"ws://{_host(settings.hub.bind)}:{settings.hub.port}/"
+    secret = read_token(tongue, token, token_file)
+    address = hub_url(settings, url)
     if plain or exit_after_case or not sys.stdout.isatty():
         asyncio.run(_plain(tongue, address, secret, call, exit_after_case, timeout))
     else:
@@ -69,23 +69,3 @@ def _screen(language: Language, url: str, token: str, call: str) -> None:
         raise AuthError(problem)
     if app.return_code:
         raise typer.Exit(app.return_code)
-
-
-def _token(language: Language, token: str, file: Path | None) -> str:
-    if token:
-        return token.strip()
-    if file is None:
-        raise AuthError(say(language, "tui.no_token"))
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as err:
-        raise AssistError(say(language, "tui.token_file_unreadable", path=file, reason=err)) from None
-
-
-def _host(bind: str) -> str:
-    """Where to reach a server that listens on ``bind``."""
-    if bind in ("0.0.0.0", ""):
-        return "127.0.0.1"
-    if bind == "::":
-        return "[::1]"
-    return f"[{bind}]" if ":" in bind else bind

@@ -1,10 +1,7 @@
 """``apuntador case``: list, show and export the case history."""
 
 import os
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
@@ -14,13 +11,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy import Connection
 
-from assist import config
-from assist.config import Settings
+from assist import quality
+from assist.cli.history import moment_of, reading, settings_of, spoken
 from assist.events import Language
 from assist.store import document
-from assist.store.engine import open_for_reading, translated
 from assist.store.reader import CaseFile, Row, list_cases, read_case
 from assist.strings import say
 
@@ -34,11 +29,7 @@ _STYLES: Final = {
     "forbidden_said": "bold red",
     "due": "yellow",
     "pending": "dim",
-    "customer": "cyan",
-    "agent": "green",
 }
-_AGO: Final = re.compile(r"(\d+)\s*([mhd])")
-_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @app.command("list")
@@ -54,10 +45,10 @@ def list_command(
 
     Examples: apuntador case list | apuntador case list --since 7d --limit 100 | apuntador case list --json
     """
-    settings = _settings(ctx)
+    settings = settings_of(ctx)
     zone = ZoneInfo(settings.timezone)
-    start = _since(since, settings.language, zone) if since else None
-    with _reading(settings) as connection:
+    start = moment_of(since, settings.language, zone) if since else None
+    with reading(settings) as connection:
         rows = list_cases(connection, limit=limit, since=start)
     if as_json:
         typer.echo(pydantic_core.to_json(rows, indent=2).decode())
@@ -75,8 +66,8 @@ def show(ctx: typer.Context, case_id: Annotated[str, typer.Argument(metavar="CAS
 
     Examples: apuntador case show AP-20261121-000123 | apuntador case show 20261121-000123
     """
-    settings = _settings(ctx)
-    with _reading(settings) as connection:
+    settings = settings_of(ctx)
+    with reading(settings) as connection:
         case = document.printable_case(read_case(connection, case_id))
     console = Console()
     for part in _page(case, settings.language, ZoneInfo(settings.timezone)):
@@ -97,12 +88,12 @@ def export(
 
     Examples: apuntador case export AP-20261121-000123 | apuntador case export AP-20261121-000123 -f md -o case.md
     """
-    settings = _settings(ctx)
+    settings = settings_of(ctx)
     if output_format not in ("json", "md"):
         raise typer.BadParameter("json or md", param_hint="--format")
     if output is not None and output.exists() and not force:
         raise typer.BadParameter(say(settings.language, "case.exists", path=output), param_hint="--output")
-    with _reading(settings) as connection:
+    with reading(settings) as connection:
         case = read_case(connection, case_id)
     zone = ZoneInfo(settings.timezone)
     text = document.as_json(case) if output_format == "json" else document.as_markdown(case, settings.language, zone)
@@ -116,32 +107,6 @@ def export(
     except OSError as err:
         raise typer.BadParameter(f"{output}: {err.strerror}", param_hint="--output") from None
     typer.echo(say(settings.language, "case.written", case_id=case.case["case_id"], path=output), err=True)
-
-
-def _settings(ctx: typer.Context) -> Settings:
-    return ctx.obj if isinstance(ctx.obj, Settings) else config.load()
-
-
-@contextmanager
-def _reading(settings: Settings) -> Iterator[Connection]:
-    engine = open_for_reading(settings.store_url)
-    try:
-        with translated(settings.store_url), engine.connect() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
-def _since(value: str, language: Language, zone: ZoneInfo) -> float:
-    now = datetime.now(zone)
-    ago = _AGO.fullmatch(value.strip().lower())
-    if ago is not None:
-        return (now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).timestamp()
-    try:
-        told = datetime.fromisoformat(value.strip())
-    except ValueError:
-        raise typer.BadParameter(say(language, "case.bad_since", value=value), param_hint="--since") from None
-    return (told if told.tzinfo is not None else told.replace(tzinfo=zone)).timestamp()
 
 
 def _table(rows: list[Row], language: Language, zone: ZoneInfo, width: int) -> Table:
@@ -179,6 +144,7 @@ def _page(case: CaseFile, language: Language, zone: ZoneInfo) -> Iterator[Text]:
     if case.tags:
         yield Text(f"{say(language, 'case.tags')}: {', '.join(tag['label'] for tag in case.tags)}")
     yield from _summary(case, language)
+    yield from _score(case, language)
     yield from _rules(case, language)
     yield from _cards(case, language)
     if case.alerts:
@@ -190,6 +156,16 @@ def _page(case: CaseFile, language: Language, zone: ZoneInfo) -> Iterator[Text]:
         yield _heading(say(language, "case.notes"))
         for note in notes:
             yield Text.assemble("  ", (document.offset(row, note["at"]), "dim"), f"  {note['person']}: {note['text']}")
+    leads = document.ears_lines(case, language)
+    if leads:
+        yield _heading(say(language, "case.leads"))
+        for at, told in leads:
+            yield Text.assemble("  ", (at, "dim"), f"  {told}")
+    survey = document.survey_lines(case, language)
+    if survey:
+        yield _heading(say(language, "case.survey"))
+        for told in survey:
+            yield Text(f"  {told}")
     if case.postings:
         yield _heading(say(language, "case.postings"))
         for posting in case.postings:
@@ -198,24 +174,13 @@ def _page(case: CaseFile, language: Language, zone: ZoneInfo) -> Iterator[Text]:
             yield Text("  " + say(language, key, **known))
     yield _heading(say(language, "case.transcript"))
     for line in case.lines:
-        yield _line(case, line, language)
+        yield spoken(case, line, language)
     if not case.lines:
         yield Text("  " + say(language, "case.transcript_none"))
 
 
 def _heading(title: str) -> Text:
     return Text(f"\n{title}", style="bold underline")
-
-
-def _line(case: CaseFile, line: Row, language: Language, indent: str = "  ") -> Text:
-    party = str(line["party"])
-    return Text.assemble(
-        indent,
-        (f"{document.offset(case.case, line['t0']):>6}", "dim"),
-        "  ",
-        (say(language, f"common.{party}"), _STYLES[party]),
-        f": {line['text']}",
-    )
 
 
 def _summary(case: CaseFile, language: Language) -> Iterator[Text]:
@@ -225,13 +190,34 @@ def _summary(case: CaseFile, language: Language) -> Iterator[Text]:
     for item in case.summary:
         yield Text.assemble("  ", (say(language, f"case.slot_{item['slot']}"), "bold"), f": {item['text']}")
         for line in document.evidence_lines(case, item["evidence"]):
-            shown = _line(case, line, language, "    ↳ ")
+            shown = spoken(case, line, language, "    ↳ ")
             shown.stylize("dim")
             yield shown
         if document.by_agent(item):
             yield Text(f"    ↳ {say(language, 'case.by_agent')}", style="dim")
     if not case.summary:
         yield Text("  " + say(language, "case.summary_none"))
+
+
+def _score(case: CaseFile, language: Language) -> Iterator[Text]:
+    for row in case.scores:
+        yield _heading(f"{say(language, 'case.score')} ({row['card']})")
+        told = "—" if row["score"] is None else f"{row['score']:.1f}"
+        yield Text(f"  {say(language, 'case.score_total', score=told)}", style="bold red" if row["failed"] else "bold")
+    for item in case.score_items:
+        points = "—" if item["points"] is None else f"{item['points']:g}"
+        failed = any(item["item_id"] in row["failed"] for row in case.scores)
+        where = [document.offset(case.case, line["t0"]) for line in document.evidence_lines(case, item["evidence"])]
+        yield Text.assemble(
+            f"  {points:>5}/{item['of']:<4g}",
+            (f" {item['label']}", "bold red" if failed else ""),
+            (f"  {item['why']}", "dim"),
+            (f"  {', '.join(where)}", "dim"),
+        )
+        for did in case.actions:
+            if did["target"] == item["item_id"] and did["action"] in quality.ACTIONS:
+                key = f"case.{did['action']}"
+                yield Text(f"    ↳ {say(language, key, person=did['person'], text=did['text'])}", style="yellow")
 
 
 def _rules(case: CaseFile, language: Language) -> Iterator[Text]:

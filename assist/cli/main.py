@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assist import config, log
+from assist.certificates import check_certificate
 from assist.config import Settings
 from assist.errors import AssistError
 from assist.process import stop_requested
+from assist.session.learned import next_cards
+from assist.session.playbooks import load_playbooks
+from assist.session.taxonomies import load_taxonomies
 from assist.strings import say
 from assist.text.vocabulary import load_vocabulary
+from gateway.prompts import load_prompts
 
 if TYPE_CHECKING:
     from assist.stack.up import Stack
@@ -53,7 +58,8 @@ def common(
 def up(ctx: typer.Context) -> None:
     """Start broker, gateway, transcribers and assist core here, and keep them running until Ctrl-C or SIGTERM.
 
-    SIGHUP reads the settings again: trunks and agents change at once, for new calls; the rest needs a restart.
+    SIGHUP reads the settings and playbooks again: trunks, agents, cards and rules change at once, for new calls; the
+    rest needs a restart.
 
     Example: apuntador --config apuntador.toml up
     """
@@ -78,7 +84,9 @@ async def _up(settings: Settings, config_path: Path | None) -> None:
     stopping.cancel()
     starting.result()
     gateway = settings.gateway
-    last = gateway.port + gateway.workers - 1
+    if "edge" not in stack.supervisor.status:
+        typer.echo(f"apuntador: {say(settings.language, 'stack.no_edge')}", err=True)
+    last = gateway.port + (gateway.workers - 1 if "edge" not in stack.supervisor.status else 0)
     sip = f"{gateway.bind}:{gateway.port}" + (f"-{last}" if last > gateway.port else "")
     typer.echo(say(settings.language, "stack.ready", sip=sip, hub=f"ws://{settings.hub.bind}:{settings.hub.port}"))
     await stop.wait()
@@ -88,14 +96,40 @@ async def _up(settings: Settings, config_path: Path | None) -> None:
 
 
 def _reload(stack: "Stack", settings: Settings, config_path: Path | None) -> None:
+    from assist.stack.reload import needs_restart
+
     try:
-        load_vocabulary(config.load(config_path).asr.vocabulary)
+        new = config.load(config_path)
+        _validate(new)
+        stack.reload(new)
     except AssistError as err:
         # A wrong file must not stop what runs.
         typer.echo(f"apuntador: {say(settings.language, 'stack.reload_refused', reason=err)}", err=True)
         return
-    stack.reload()
     typer.echo(f"apuntador: {say(settings.language, 'stack.reloaded')}")
+    late = needs_restart(stack.settings, new)
+    if late:
+        typer.echo(f"apuntador: {say(settings.language, 'stack.needs_restart', keys=', '.join(late))}")
+
+
+def _validate(settings: Settings) -> None:
+    """Everything that settings name is there and right: what `check` says, and a reload before it is told to anybody.
+
+    Raises:
+        AssistError: it is not; the message says what to do.
+    """
+    load_vocabulary(settings.asr.vocabulary)
+    for secret in (*(tap.secret for tap in settings.tap), *(trunk.secret for trunk in settings.trunk)):
+        if secret:
+            config.read_secret(secret)
+    tls = settings.gateway.tls
+    if tls.port:
+        check_certificate(tls.certificate, tls.key, tls.ca)
+    if settings.taps.certificate is not None:
+        check_certificate(settings.taps.certificate, settings.taps.key)
+    load_prompts(settings.survey)
+    for language, playbook in load_playbooks(settings).items():
+        next_cards(settings, playbook, None, load_taxonomies(settings)[language])
 
 
 @app.command()
@@ -121,9 +155,9 @@ def status(ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", h
 
 @app.command()
 def check(ctx: typer.Context) -> None:
-    """Validate the settings without starting anything (unknown keys, wrong values, routes to nobody, vocabulary)."""
+    """Validate settings, secrets, certificates, vocabulary and playbooks; nothing is started."""
     settings: Settings = ctx.obj
-    load_vocabulary(settings.asr.vocabulary)
+    _validate(settings)
     where = ctx.meta["config_path"] or say(settings.language, "stack.check_defaults")
     typer.echo(say(settings.language, "stack.check_ok", where=where))
 
@@ -142,11 +176,20 @@ def main() -> None:
 
 def _mount() -> None:
     # Mounted here and not at import, so that `apuntador --help` stays quick and imports stay free of side effects.
-    from assist.cli import agent, case, config_cmd, demo, token
+    from assist.cli import agent, case, cdr, config_cmd, demo, knowledge, lead, learn, playbook, score, scorecard, token
+    from gateway import cli as gateway_cli
     from models import cli as models_cli
 
     app.add_typer(models_cli.app, name="models", help="Fetch, list and verify the speech models.")
     app.add_typer(case.app, name="case", help="The case history.")
+    app.command()(cdr.cdr)
+    playbook.app.command()(learn.learn)
+    app.add_typer(playbook.app, name="playbook", help="Check, test and try out a playbook.")
+    app.add_typer(knowledge.app, name="knowledge", help="The company's own articles: read and search them.")
+    app.add_typer(score.app, name="score", help="The scores of finished calls, and disputes about them.")
+    app.add_typer(scorecard.app, name="scorecard", help="The quality scorecard.")
+    app.add_typer(lead.app, name="lead", help="A team lead's ears: hear, whisper in, take over live calls.")
+    app.add_typer(gateway_cli.app, name="sip", help="The telephony side: check what can be reached.")
     app.add_typer(token.app, name="token", help="Tokens for the screens.")
     app.add_typer(config_cmd.app, name="config", help="Settings and generated references.")
     app.command()(agent.agent)

@@ -13,7 +13,21 @@ within its call; given to the broker as the message id it makes a decision that 
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from assist.decide import alerts, cards, compliance, facts, metrics, sentiment, summary, tags
+from assist.decide import (
+    alerts,
+    cards,
+    chosen,
+    compliance,
+    facts,
+    handover,
+    metrics,
+    moments,
+    score,
+    sensitive,
+    sentiment,
+    summary,
+    tags,
+)
 from assist.decide.kit import Decision, Kit
 from assist.decide.state import SessionState, Stimulus, Tick, fold
 
@@ -22,14 +36,19 @@ FailureHook: TypeAlias = Callable[[str, Exception], None]
 
 # Each sees what those before it have just decided: a tag puts a rule on the list, a mood offers a card.
 _DECIDERS: Final[tuple[tuple[str, Decider], ...]] = (
+    ("playbook", chosen.decide),
     ("facts", facts.decide),
+    ("sensitive", sensitive.decide),
     ("tags", tags.decide),
     ("sentiment", sentiment.decide),
+    ("moments", moments.decide),
     ("compliance", compliance.decide),
     ("cards", cards.decide),
     ("metrics", metrics.decide),
     ("alerts", alerts.decide),
     ("summary", summary.decide),
+    ("handover", handover.decide),
+    ("score", score.decide),
 )
 _OF_THE_MOMENT: Final = frozenset({"cards", "metrics"})
 

@@ -5,6 +5,7 @@ only listens: says "yes" or repeats what was said. Read are the recognised words
 final was written for people.
 """
 
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,14 +22,21 @@ MASK: Final = "••••"
 """Stands for a number that nobody may read here: a document, a date of birth, all of a card but its end."""
 _WINDOW: Final = 12
 _CONTEXT_LINES: Final = 3
+_NAMED_WITHIN: Final = 600
+"""Characters before a number within its line in which it is named."""
 _REMEMBERED: Final = 512
 _GAP_S: Final = 25.0
 _LEAST: Final = 4
 """Digits a number of unknown meaning must have to be one."""
 _LEAST_NAMED: Final = 3
 _MOST: Final = 20
+_NEAR: Final = 5
+_ROUND: Final = 1000
 _PHONE: Final = range(7, 14)
 _CARD: Final = range(13, 20)
+_SUM: Final = re.compile(r"[$€£]?\d{1,3}(?:[.,]\d{3})+(?:[.,]\d{1,2})?|[$€£]?\d+[.,]\d{1,2}")
+_INITIALS: Final = re.compile(r"(?<!\w)([A-Z]{2,3}|(?:(?<=\w\w )|(?<=\w\w, ))(?:[A-Z] ){0,2}[A-Z])[ -]?$")
+"""Letters that belong to the reference behind them: "la FE 22109", "es A 1 0 0"; a lone "A" may begin a sentence."""
 
 
 @dataclass(slots=True)
@@ -40,6 +48,7 @@ class _Chain:
     meaning: Meaning
     label: str
     at: float
+    prefix: str = ""
     pieces: list[str] = field(default_factory=list)
     spoken: list[str] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
@@ -235,17 +244,23 @@ def _strings(saying: _Saying, said: Sequence[_Saying], chain: _Chain | None, kit
             if not digits and not (meaning and len(run.digits) >= _LEAST_NAMED - 1):
                 chain, end = None, run.end
                 continue
+            if _SUM.fullmatch(saying.text[run.start : run.end]):
+                chain, end = None, run.end
+                continue  # "12.999": thousands are told apart in sums, not in what is dialled
+            if any(number.spelled and number.value and number.value % _ROUND == 0 for number in run.numbers):
+                chain, end = None, run.end
+                continue  # "41 mil", "fifteen thousand": a quantity
             fact_id = f"{saying.heard.utterance_id}.{number}"
-            chain = _Chain(fact_id, saying.heard.party, meaning, label, saying.heard.t1)
+            initials = _INITIALS.search(saying.text[: run.start]) if meaning == "order" else None
+            prefix = initials[1].replace(" ", "") if initials else ""
+            chain = _Chain(fact_id, saying.heard.party, meaning, label, saying.heard.t1, prefix)
             corrects = False
         _grow(chain, _pieces(saying, run), corrects=corrects)
         chain.spoken.append(saying.text[run.start : run.end])
         chain.evidence.append(saying.heard.utterance_id)
         chain.at = saying.heard.t1
         end = run.end
-        trailing = _words(saying.text[run.end :])
-        more = number + 1 < len(saying.runs)
-        at_end = not more and len(trailing) <= 2 and all(word in kit.fillers for word in trailing)
+        at_end = number + 1 == len(saying.runs) and _only_fillers(saying.text[run.end :], kit)
         yield chain, at_end and len(chain.digits) < _MOST
 
 
@@ -291,6 +306,18 @@ def _words(text: str) -> list[str]:
     return [token.plain for token in tokens(text) if token.word or token.numeral]
 
 
+def _only_fillers(text: str, kit: Kit) -> bool:
+    words = _words(text)
+    return len(words) <= 2 and all(word in kit.fillers for word in words)
+
+
+def _before(saying: _Saying, start: int) -> str:
+    """What comes before ``start``, as far back as a number's name may be: in a speech of minutes the rest is another
+    matter, and reading it all again for every number would take time that grows with its square."""
+    cut = max(0, start - _NAMED_WITHIN)
+    return saying.text[saying.text.find(" ", cut, start) + 1 : start] if cut else saying.text[:start]
+
+
 def _only_listens(saying: _Saying, kit: Kit) -> bool:
     words = [token.plain for token in saying.tokens if token.word or token.numeral]
     return len(words) <= 6 and all(word in kit.fillers for word in words)
@@ -308,7 +335,10 @@ def _echoes(saying: _Saying, chain: _Chain) -> bool:
 
 def _meaning(saying: _Saying, start: int, said: Sequence[_Saying], kit: Kit) -> tuple[Meaning, str]:
     """What a number at ``start`` is, told by the words before it in its line, else by the lines before."""
-    before = saying.text[:start]
+    before = _before(saying, start)
+    mentioned = _mentioned(normalise(before), kit)
+    if mentioned is not None:
+        return mentioned
     texts = [before]
     if len(_words(before)) <= 6 or not before.strip():
         texts += [earlier.text for earlier in reversed(said[-_CONTEXT_LINES:])]
@@ -336,7 +366,14 @@ def _named(plain: str, kit: Kit) -> tuple[Meaning, str] | None:
     return meaning, label
 
 
-_CUES: Final[tuple[tuple[str, Meaning], ...]] = (("phone", "phone"), ("identity", "secret"))
+def _mentioned(before: str, kit: Kit) -> tuple[Meaning, str] | None:
+    """A noun right before the number: "la orden es la 4 4 8 1 0"."""
+    near = " ".join(before.split()[-_NEAR:])
+    found = [(m.end(), shown) for phrase, shown in kit.data.mentions for m in phrase.pattern.finditer(near)]
+    return ("order", max(found)[1]) if found else None
+
+
+_CUES: Final[tuple[tuple[str, Meaning], ...]] = (("phone", "phone"), ("identity", "secret"), ("account", "secret"))
 
 
 def _fact_of(chain: _Chain) -> FactHeard | None:
@@ -347,6 +384,8 @@ def _fact_of(chain: _Chain) -> FactHeard | None:
         text, value, spoken = f"{MASK} {digits[-4:]}", f"{MASK}{digits[-4:]}", ""
     elif chain.meaning == "order" and len(digits) >= _LEAST_NAMED:
         kind = "order"
+        if chain.prefix:
+            kind, text, value = "code", f"{chain.prefix}{value}", f"{chain.prefix}{value}"
     elif chain.meaning == "phone" and len(digits) in _PHONE:
         kind = "phone"
     elif len(digits) >= _LEAST:

@@ -48,6 +48,7 @@ class LanguageData:
     cues: Mapping[str, Cues]
     currencies: Mapping[str, str]
     references: tuple[tuple[Phrase, str], ...]
+    mentions: tuple[tuple[Phrase, str], ...]
     weekdays: Mapping[str, int]
     fillers: frozenset[str]
     corrections: frozenset[str]
@@ -69,6 +70,9 @@ def language_data(language: Language) -> LanguageData:
         currencies={normalise(word): shown for shown, words in raw["currencies"].items() for word in words},
         references=tuple(
             (compile_phrase(phrase), shown) for shown, phrases in raw["references"].items() for phrase in phrases
+        ),
+        mentions=tuple(
+            (compile_phrase(phrase), shown) for shown, phrases in raw["mentions"].items() for phrase in phrases
         ),
         weekdays={normalise(word): day for day, word in enumerate(raw["weekdays"])},
         fillers=frozenset(normalise(word) for word in raw["fillers"]),

@@ -1,18 +1,20 @@
 """Phrases of a playbook and how they are found in recognised speech.
 
-A phrase is written as people say it. Four marks widen it::
+A phrase is written as people say it. A few marks widen it::
 
-    cobr* dos veces        a word that begins with "cobr"
-    cobraron|cobro         either word
-    this is * speaking     any one word
-    cobr* ... dos veces    up to six words in between
+    cobr* dos veces                a word that begins with "cobr"
+    cobraron|cobro dos veces       either word
+    (close|shut down) my account   either of several words: within brackets a bar stands between whole wordings
+    close my account | i'm leaving so does a bar with a space beside it
+    this is * speaking             any one word
+    cobr* ... dos veces            up to six words in between
 
 Case, accents and punctuation never count. A phrase without marks is also found when the recogniser misheard part of
 it: a window of the line that is similar enough counts, with a confidence below 1.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -25,15 +27,17 @@ FUZZY_FLOOR: Final = 86.0
 """Least similarity (0..100) of a misheard phrase of several words."""
 _WINDOW_LETTERS: Final = 12
 """Shorter phrases are matched as written: a letter more or less makes them another phrase."""
-_WORD_FLOOR: Final = 88.0
+_WORD_FLOOR: Final = 90.0
 _WORD_LETTERS: Final = 7
 _PARTNER_FLOOR: Final = 66.0
 # One short word that turns the meaning round may not be lost in a likeness of letters.
-_NEGATIONS: Final = frozenset(
+NEGATIONS: Final = frozenset(
     ("no", "ni", "nunca", "jamas", "tampoco", "sin", "not", "never", "dont", "didnt", "doesnt", "isnt", "cant", "wont")
 )
 _GAP: Final = r"(?: \w+){0,6}? "
 _MEMO_LINES: Final = 512
+_PIECE: Final = re.compile(r"[()]|[^\s()]+")
+_BESIDE_BRACKET: Final = re.compile(r"\|\(|\)\|")
 
 
 class PhraseError(ValueError):
@@ -76,7 +80,7 @@ def _window_similarity(phrase: str, line: str) -> float:
     if score < FUZZY_FLOOR:
         return 0.0
     heard, wanted = window.split(), phrase.split()
-    if _NEGATIONS.intersection(heard) != _NEGATIONS.intersection(wanted):
+    if NEGATIONS.intersection(heard) != NEGATIONS.intersection(wanted):
         return 0.0
     # A recogniser also joins and divides words: "por tería".
     heard += [first + second for first, second in pairwise(heard)]
@@ -93,36 +97,118 @@ def compile_phrase(source: str) -> Phrase:
     Raises:
         PhraseError: it has no words, or a mark stands where it means nothing.
     """
-    parts = source.split()
-    pattern = ""
-    marked = False
-    gap = False
-    for part in parts:
-        if part in ("...", "…"):
+    whole = _parse(source)
+    return Phrase(source, re.compile(rf"\b{whole.pattern}\b"), normalise(source) if whole.only else "")
+
+
+def first_wording(source: str) -> str:
+    """A phrase as somebody might say it: the first of alternatives, nothing between its parts."""
+    return _parse(source).wording
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Part of a phrase: its pattern, how one may say it, and whether it has no mark."""
+
+    pattern: str
+    wording: str
+    only: bool
+
+
+def _parse(source: str) -> _Read:
+    tokens = _tokens(source)
+    read, rest = _either(source, tokens, 0)
+    if rest < len(tokens):
+        raise PhraseError(f"{source!r}: ')' without '('; write both or none")
+    return read
+
+
+def _tokens(source: str) -> list[str]:
+    """Words (outside of brackets with their bars), brackets, and the bars between whole phrases."""
+    found: list[str] = []
+    depth = 0
+    for match in _PIECE.finditer(source):
+        piece = match[0]
+        depth += (piece == "(") - (piece == ")")
+        if piece in "()" or (depth <= 0 and not piece.startswith("|") and not piece.endswith("|")):
+            found.append(piece)
+            continue
+        if depth <= 0 and _BESIDE_BRACKET.search(source[max(0, match.start() - 1) : match.end() + 1]):
+            raise PhraseError(f"{source!r}: put a choice of several words into brackets as a whole: (close|shut down)")
+        found += [part for part in re.split(r"(\|)", piece) if part] if depth > 0 else _edges(piece)
+    return found
+
+
+def _edges(piece: str) -> list[str]:
+    """A word with a space beside one of its bars: that bar by itself."""
+    word = piece.strip("|")
+    before = len(piece) - len(piece.lstrip("|"))
+    after = len(piece) - before - len(word)
+    return ["|"] * before + ([word] if word else []) + ["|"] * after
+
+
+def _either(source: str, tokens: Sequence[str], at: int) -> tuple[_Read, int]:
+    """Whole phrases with bars between them, up to the end or a closing bracket."""
+    found: list[_Read] = []
+    while True:
+        read, at = _sequence(source, tokens, at)
+        found.append(read)
+        if at >= len(tokens) or tokens[at] != "|":
+            break
+        at += 1
+    if len(found) == 1:
+        return found[0], at
+    return _Read(f"(?:{'|'.join(read.pattern for read in found)})", found[0].wording, only=False), at
+
+
+def _sequence(source: str, tokens: Sequence[str], at: int) -> tuple[_Read, int]:
+    """Words, brackets and gaps one after the other."""
+    pattern, wording, gap, only = "", [], False, True
+    while at < len(tokens) and tokens[at] not in ("|", ")"):
+        token = tokens[at]
+        at += 1
+        if token in ("...", "…"):
             if not pattern or gap:
                 raise PhraseError(f"{source!r}: '...' stands between words")
-            gap = marked = True
+            gap, only = True, False
             continue
-        options = part.split("|")
-        compiled = [r"\w+"] if part == "*" else []
-        marked = marked or part == "*"
-        for option in options:
-            stem = normalise(option)
-            if not stem:
+        if token == "(":
+            part, at = _either(source, tokens, at)
+            if at >= len(tokens):
+                raise PhraseError(f"{source!r}: '(' without ')'; write both or none")
+            part, at = _Read(part.pattern, part.wording, only=False), at + 1
+        else:
+            word = _word(token)
+            if word is None:
                 continue
-            prefix = option.rstrip(",.;:!?").endswith("*")
-            marked = marked or prefix
-            compiled.append(re.escape(stem).replace(r"\ ", " ") + (r"\w*" if prefix else ""))
-        if not compiled:
-            continue
-        marked = marked or len(options) > 1
+            part = word
         if pattern:
             pattern += _GAP if gap else " "
-        pattern += f"(?:{'|'.join(compiled)})" if len(compiled) > 1 else compiled[0]
-        gap = False
+        pattern += part.pattern
+        wording.append(part.wording)
+        gap, only = False, only and part.only
     if not pattern or gap:
-        raise PhraseError(f"{source!r}: a phrase needs words and ends with one")
-    return Phrase(source, re.compile(rf"\b{pattern}\b"), "" if marked else normalise(source))
+        raise PhraseError(f"{source!r}: a phrase needs words, on both sides of a bar too, and ends with one")
+    return _Read(pattern, " ".join(word for word in wording if word), only), at
+
+
+def _word(token: str) -> _Read | None:
+    """One word or its alternatives; None where it is nothing but punctuation."""
+    if token == "*":
+        return _Read(r"\w+", "", only=False)
+    options = token.split("|")
+    patterns: list[str] = []
+    prefixed = False
+    for option in options:
+        stem = normalise(option)
+        if stem:
+            prefix = option.rstrip(",.;:!?").endswith("*")
+            prefixed = prefixed or prefix
+            patterns.append(re.escape(stem).replace(r"\ ", " ") + (r"\w*" if prefix else ""))
+    if not patterns:
+        return None
+    pattern = f"(?:{'|'.join(patterns)})" if len(patterns) > 1 else patterns[0]
+    return _Read(pattern, options[0].replace("*", ""), only=len(options) == 1 and not prefixed)
 
 
 class PhraseIndex:

@@ -17,25 +17,33 @@ from assist.events import (
     AgentDid,
     AlertCleared,
     AlertRaised,
+    ArticleFound,
     CallAnswered,
     CallEnded,
     CallHeld,
     CallResumed,
+    CallRinging,
+    CallScored,
     CallStarted,
     CallTransferred,
     CardOffered,
     CardWithdrawn,
     CaseSaved,
     ComplianceChanged,
+    ConsentState,
     Event,
     FactHeard,
+    HandOverDrafted,
     Heard,
     Input,
     Language,
     LeadDid,
     MetricsChanged,
+    MomentHeard,
     Party,
+    PlaybookChosen,
     RuleState,
+    SensitiveChanged,
     SentimentChanged,
     SummaryDrafted,
     Tag,
@@ -78,6 +86,17 @@ class Item:
     state: RuleState
     at: float
     evidence: tuple[str, ...]
+    consent: ConsentState = ""
+    due_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A moment that has come: when first and last, and the lines in which it did, the newest last."""
+
+    first_at: float
+    last_at: float
+    evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +130,8 @@ class SessionState:
     language: Language = "es"
     queue: str = ""
     agent_id: str = ""
+    customer: str = ""
+    """Number or user part of the other end, as the gateway told it."""
     started_at: float | None = None
     answered_at: float | None = None
     ended_at: float | None = None
@@ -118,6 +139,7 @@ class SessionState:
     settled: bool = False
     transferred_to: str = ""
     held_since: float | None = None
+    resumed_at: float | None = None
     hold_s: float = 0.0
     lines: tuple[Heard, ...] = ()
     open_customer: Heard | None = None
@@ -125,16 +147,22 @@ class SessionState:
     talk: Talk = Talk()
     agent_did: tuple[AgentDid, ...] = ()
     lead_did: tuple[LeadDid, ...] = ()
+    articles: tuple[ArticleFound, ...] = ()
     last_input_seq: int = 0
     # Decided: written by outputs only.
     offers: tuple[Offer, ...] = ()
     checklist: Mapping[str, Item] = field(default_factory=lambda: MappingProxyType({}))
+    moments: Mapping[str, Happened] = field(default_factory=lambda: MappingProxyType({}))
+    sensitive: SensitiveChanged | None = None
+    playbook: PlaybookChosen | None = None
     sentiment: SentimentChanged | None = None
     low_since: float | None = None
     facts: Mapping[str, FactHeard] = field(default_factory=lambda: MappingProxyType({}))
     tags: tuple[Tag, ...] = ()
     metrics: MetricsChanged | None = None
     summary: SummaryDrafted | None = None
+    handed_over: float | None = None
+    score: CallScored | None = None
     alerts: tuple[Alert, ...] = ()
     case_id: str = ""
 
@@ -173,6 +201,9 @@ def fold(state: SessionState, event: Event) -> SessionState:
     return _remember(state, event)
 
 
+_KEPT_MOMENTS: Final = 64
+_KEPT_ARTICLES: Final = 16
+"""More than a call may have cards, and than may be news at once."""
 _INPUTS: Final[tuple[type[Event], ...]] = get_args(Input)
 
 
@@ -187,15 +218,23 @@ def _observe(state: SessionState, event: Event) -> SessionState:
                 language=state.language if event.language == "auto" else event.language,
                 queue=event.queue,
                 agent_id=event.agent_id,
+                customer=event.caller if event.direction == "inbound" else event.callee,
                 started_at=event.at,
             )
+        case CallRinging():
+            return replace(state, agent_id=event.agent_id or state.agent_id)
         case CallAnswered():
-            return state if state.answered_at is not None else replace(state, answered_at=event.at)
+            if state.answered_at is not None:
+                return state
+            return replace(state, answered_at=event.at, agent_id=event.agent_id or state.agent_id)
         case CallHeld():
             return state if state.held_since is not None else replace(state, held_since=event.at)
         case CallResumed():
             return _resume(state, event.at)
         case CallTransferred():
+            # To a colleague the case goes along; anywhere else it ends with whoever had it.
+            if event.agent_id:
+                return replace(state, agent_id=event.agent_id)
             return replace(state, transferred_to=event.target)
         case CallEnded():
             if state.ended_at is not None:
@@ -210,6 +249,9 @@ def _observe(state: SessionState, event: Event) -> SessionState:
             return replace(state, settled=True, open_customer=None, open_agent=None)
         case AgentDid():
             return state if event in state.agent_did else replace(state, agent_did=(*state.agent_did, event))
+        case ArticleFound():
+            others = [found for found in state.articles if found.utterance_id != event.utterance_id]
+            return replace(state, articles=(*others, event)[-_KEPT_ARTICLES:])
         case LeadDid():
             return state if event in state.lead_did else replace(state, lead_did=(*state.lead_did, event))
         case _:
@@ -219,7 +261,7 @@ def _observe(state: SessionState, event: Event) -> SessionState:
 def _resume(state: SessionState, at: float) -> SessionState:
     if state.held_since is None:
         return state
-    return replace(state, held_since=None, hold_s=state.hold_s + max(0.0, at - state.held_since))
+    return replace(state, held_since=None, resumed_at=at, hold_s=state.hold_s + max(0.0, at - state.held_since))
 
 
 def _hear(state: SessionState, heard: Heard) -> SessionState:
@@ -290,8 +332,14 @@ def _remember(state: SessionState, event: Event) -> SessionState:
                 ),
             )
         case ComplianceChanged():
-            item = Item(event.state, event.at, event.evidence)
+            item = Item(event.state, event.at, event.evidence, event.consent, event.due_at)
             return replace(state, checklist=MappingProxyType({**state.checklist, event.rule_id: item}))
+        case MomentHeard():
+            return _happen(state, event)
+        case SensitiveChanged():
+            return replace(state, sensitive=event)
+        case PlaybookChosen():
+            return replace(state, playbook=event)
         case TagsChanged():
             return replace(state, tags=event.tags)
         case MetricsChanged():
@@ -299,6 +347,13 @@ def _remember(state: SessionState, event: Event) -> SessionState:
         case SummaryDrafted():
             known = state.summary
             return state if known is not None and known.revision >= event.revision else replace(state, summary=event)
+        case HandOverDrafted():
+            # One that came from another call is not of this one.
+            own = event.from_call in ("", event.call_id)
+            return replace(state, handed_over=event.at) if own else state
+        case CallScored():
+            scored = state.score
+            return state if scored is not None and scored.revision >= event.revision else replace(state, score=event)
         case AlertRaised():
             alert = Alert(event.alert_id, event.kind, True, event.at)
             others = tuple(old for old in state.alerts if old.alert_id != event.alert_id)
@@ -315,6 +370,18 @@ def _remember(state: SessionState, event: Event) -> SessionState:
             return replace(state, case_id=event.case_id)
         case _:
             return state
+
+
+def _happen(state: SessionState, event: MomentHeard) -> SessionState:
+    known = state.moments.get(event.moment_id)
+    if known is None:
+        seen = Happened(event.at, event.at, event.evidence)
+    elif set(event.evidence) <= set(known.evidence):
+        return state
+    else:
+        lines = tuple(dict.fromkeys((*known.evidence, *event.evidence)))[-_KEPT_MOMENTS:]
+        seen = Happened(min(known.first_at, event.at), max(known.last_at, event.at), lines)
+    return replace(state, moments=MappingProxyType({**state.moments, event.moment_id: seen}))
 
 
 def revisit(state: SessionState, history: list[Event]) -> SessionState:

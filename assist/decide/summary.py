@@ -3,24 +3,34 @@
 It is extractive: every item quotes the call or repeats a number said in it, and names the lines it rests on.
 """
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final, get_args
 
 from assist.corrections import place_of
-from assist.decide.extract import Sentence, Transcript
-from assist.decide.kit import Decision, Kit
-from assist.decide.playbook import Outcome
-from assist.decide.sentiment import mood_of, trend_of
+from assist.decide import extract
+from assist.decide.kit import Decision, Feeling, Kit
+from assist.decide.promises import Promise, next_step, promises
 from assist.decide.state import SessionState, Stimulus, Tick
-from assist.events import AgentDid, Heard, Mood, SummaryDrafted, SummaryItem, SummarySlot, TranscriptSettled
+from assist.decide.sums import amounts
+from assist.decide.transcript import Sentence, Transcript
+from assist.events import AgentDid, Heard, Mood, Outcome, SummaryDrafted, SummaryItem, SummarySlot, TranscriptSettled
 from assist.strings import say
 
 DRAFT_AFTER_S: Final = 1.5
 """Seconds after the call's end at which the draft is made even if the transcript is not settled."""
 BY_AGENT: Final = ("agent",)
 """Evidence of an item the agent wrote where the draft had none."""
-_EDGE_TURNS: Final = 2
+_EDGE_TURNS: Final = 3
+"""So many of the customer's turns, but at most half of them, belong to either end of the call."""
+_TROUBLED: Final = 0.35
+"""Probability of a bad mood from which one of the first turns makes the start a bad one. This and the next three were
+chosen on the development calls (bench/judge/data/calls, ``dev``)."""
+_BAD: Final = 0.55
+_GOOD: Final = 0.4
+"""Weighted mean probability of a bad and of a good mood from which the turns at the end are that."""
+_CALM: Final = 0.05
+"""Weight of a turn that is surely neutral."""
 _SLOTS: Final[tuple[SummarySlot, ...]] = get_args(SummarySlot)
 
 
@@ -52,19 +62,20 @@ def _matters(stimulus: Stimulus) -> bool:
 
 
 def _content(draft: SummaryDrafted) -> tuple[object, ...]:
-    return draft.items, draft.disposition, draft.mood_start, draft.mood_end, draft.tags
+    return draft.items, draft.disposition, draft.mood_start, draft.mood_end, draft.tags, draft.outcome, draft.message
 
 
 def _draft(state: SessionState, at: float, kit: Kit) -> SummaryDrafted:
     language = kit.playbook.language
     items: list[SummaryItem] = []
+    outcome: Outcome | None = None
     start: Mood = "neutral"
     end: Mood = "neutral"
     if state.answered_at is None:
         disposition = say(language, "decide.disposition_no_answer")
     else:
         items, outcome = _items(state, kit)
-        start, end, mood = _moods(state, kit)
+        start, end, mood = moods(state.in_order(), kit)
         items += mood
         disposition = _disposition(state, outcome, kit)
     items, disposition = _edited(state, items, disposition)
@@ -77,38 +88,82 @@ def _draft(state: SessionState, at: float, kit: Kit) -> SummaryDrafted:
         mood_start=start,
         mood_end=end,
         tags=state.tags,
+        outcome=outcome or "",
+        message=_message(items, kit),
     )
 
 
 def _items(state: SessionState, kit: Kit) -> tuple[list[SummaryItem], Outcome | None]:
-    language = kit.playbook.language
     transcript = Transcript(state.in_order(), kit, state.facts.values())
-    items: list[SummaryItem] = []
+    items, owed = told(state, transcript)
+    outcome, said = _outcome(state, transcript, owed)
+    items += said
+    items += following(transcript, owed)
+    return items, outcome
 
+
+def following(transcript: Transcript, owed: Sequence[Promise]) -> list[SummaryItem]:
+    """The next step as an item, if there is one."""
+    step = next_step(owed)
+    return [_promise("next_step", step, transcript)] if step is not None else []
+
+
+def told(state: SessionState, transcript: Transcript) -> tuple[list[SummaryItem], list[Promise]]:
+    """Reason, acts, promises, sums and references as items, and the promises themselves."""
+    language = transcript.language
+    items: list[SummaryItem] = []
     tag = next((tag for tag in state.tags if tag.kind == "reason"), None)
-    reason = transcript.reason(tag.evidence[0] if tag is not None and tag.evidence else "")
+    reason = extract.reason(transcript, tag.evidence[0] if tag is not None and tag.evidence else "")
     if reason is not None:
         text = say(language, "decide.quote", text=transcript.quote(reason))
+        evidence = _ids(reason)
         if tag is not None:
             text = say(language, "decide.reason_tagged", label=tag.label, quote=text)
-        items.append(_item("reason", text, _ids(reason)))
-
-    verified = transcript.verified()
+            evidence = tuple(dict.fromkeys((*evidence, *tag.evidence)))
+        items.append(_item("reason", text, evidence))
+    verified = extract.verified(transcript)
     if verified is not None:
         items.append(_item("done", say(language, "decide.verified"), _ids(verified)))
-    items += [_item("done", transcript.quote(act), _ids(act)) for act in transcript.acts()]
-    promises = transcript.promises()
-    items += [_item("promise", transcript.dated(promise), _ids(promise)) for promise in promises]
-    items += transcript.amounts()
+    items += [
+        replace(_item("done", transcript.quote(act), _ids(act)), party="agent") for act in extract.acts(transcript)
+    ]
+    owed = promises(transcript)
+    items += [_promise("promise", promise, transcript) for promise in owed]
+    items += amounts(transcript)
     for found in transcript.references:
         text = say(language, "decide.reference", name=found.name, digits=found.digits)
-        items.append(_item("reference", text, found.evidence))
-    outcome, said = _outcome(state, transcript, promises)
-    items += said
-    following = transcript.callback(promises)
-    if following is not None:
-        items.append(_item("next_step", transcript.dated(following), _ids(following)))
-    return items, outcome
+        items.append(replace(_item("reference", text, found.evidence), value=found.digits))
+    return items, owed
+
+
+def _promise(slot: SummarySlot, promise: Promise, transcript: Transcript) -> SummaryItem:
+    """A promise in words: the quotation, the question it answers, who owes it if that is the customer, and the date."""
+    language = transcript.language
+    text = transcript.quote(promise.said)
+    if promise.answers is not None:
+        text = f"{transcript.quote(promise.answers)} {text}"
+    if promise.party == "customer":
+        text = say(language, "decide.by_customer", text=text)
+    if promise.due:
+        text = say(language, "decide.due", text=text, date=promise.due)
+    return replace(_item(slot, text, promise.evidence), party=promise.party, due=promise.due.replace(" ", "T"))
+
+
+def _message(items: Sequence[SummaryItem], kit: Kit) -> str:
+    """A message to the customer, made of what the items say and nothing else; empty when nothing is to be confirmed."""
+    language = kit.playbook.language
+    lines: list[str] = []
+    for slot, key in (("done", "message_done"), ("reference", "message_reference"), ("promise", "message_promise")):
+        told = [item.text for item in items if item.slot == slot and item.party != "customer"]
+        told = [text for text in told if text != say(language, "decide.verified")]
+        if told:
+            lines += ["", say(language, f"decide.{key}"), *(f"- {text}" for text in told)]
+    if not lines:
+        return ""
+    theirs = [item.text for item in items if item.slot == "promise" and item.party == "customer"]
+    if theirs:
+        lines += ["", say(language, "decide.message_customer"), *(f"- {text}" for text in theirs)]
+    return "\n".join((say(language, "decide.message_greeting"), *lines, "", say(language, "decide.message_end")))
 
 
 def _ids(*said: Sentence) -> tuple[str, ...]:
@@ -116,10 +171,10 @@ def _ids(*said: Sentence) -> tuple[str, ...]:
 
 
 def _outcome(
-    state: SessionState, transcript: Transcript, promises: list[Sentence]
+    state: SessionState, transcript: Transcript, promised: Sequence[Promise]
 ) -> tuple[Outcome | None, list[SummaryItem]]:
     language = transcript.language
-    closing, content = transcript.closing()
+    closing, content = extract.closing(transcript)
     quote = say(language, "decide.quote", text=transcript.quote(closing)) if closing is not None else ""
     if state.transferred_to:
         last = state.lines[-1:]
@@ -128,40 +183,62 @@ def _outcome(
     if closing is not None and not content:
         text = say(language, "decide.outcome_unresolved", quote=quote)
         return "unresolved", [_item("outcome", text, _ids(closing))]
-    if promises and closing is not None:
+    owed = tuple(dict.fromkeys(uid for promise in promised if promise.party == "agent" for uid in promise.evidence))
+    if owed and closing is not None:
         text = say(language, "decide.outcome_follow_up_content", quote=quote)
-        return "follow_up", [_item("outcome", text, _ids(*promises, closing))]
-    if promises:
-        return "follow_up", [_item("outcome", say(language, "decide.outcome_follow_up"), _ids(*promises))]
+        return "follow_up", [_item("outcome", text, tuple(dict.fromkeys((*owed, *_ids(closing)))))]
+    if owed:
+        return "follow_up", [_item("outcome", say(language, "decide.outcome_follow_up"), owed)]
     if closing is not None:
         text = say(language, "decide.outcome_resolved", quote=quote)
         return "resolved", [_item("outcome", text, _ids(closing))]
     return None, []
 
 
-def _moods(state: SessionState, kit: Kit) -> tuple[Mood, Mood, list[SummaryItem]]:
-    turns = [line for line in state.in_order() if line.party == "customer"]
-    first, last = _felt(turns, kit), _felt(reversed(turns), kit)[::-1]
-    if not first:
+def moods(lines: Iterable[Heard], kit: Kit) -> tuple[Mood, Mood, list[SummaryItem]]:
+    """The customer's mood at the start and at the end of ``lines``, and an item that says both.
+
+    Only what is said near an end tells of it: thanks at the end are no good mood at the start.
+    """
+    turns = [line for line in lines if line.party == "customer"]
+    edge = min(_EDGE_TURNS, (len(turns) + 1) // 2)
+    first = [(kit.feeling(turn), turn.utterance_id) for turn in turns[:edge]]
+    last = [(kit.feeling(turn), turn.utterance_id) for turn in turns[-edge:]] if len(turns) > 1 else first
+    start, began = _came(first)
+    end, left = _leaves(last)
+    if start == end == "neutral":
         return "neutral", "neutral", []
-    if first == last:
-        first, last = first[:1], last[-1:]  # so few moods that both ends would be the same
-    start = mood_of(trend_of([score for score, _ in reversed(first)]))
-    end = mood_of(trend_of([score for score, _ in last]))
     language = kit.playbook.language
-    began, ended = say(language, f"decide.mood_{start}"), say(language, f"decide.mood_{end}")
+    words = say(language, f"decide.mood_{start}"), say(language, f"decide.mood_{end}")
     if start == end:
-        text = say(language, "decide.mood_same", start=began)
+        text = say(language, "decide.mood_same", start=words[0])
     else:
-        text = say(language, "decide.mood_change", start=began, end=ended)
-    evidence = tuple(dict.fromkeys((first[0][1], last[-1][1])))
+        text = say(language, "decide.mood_change", start=words[0], end=words[1])
+    evidence = tuple(dict.fromkeys(uid for uid in (began, left) if uid))
     return start, end, [_item("mood", text, evidence)]
 
 
-def _felt(turns: Iterable[Heard], kit: Kit) -> list[tuple[float, str]]:
-    """Score and id of the first turns that have a mood."""
-    felt = ((kit.mood(turn), turn.utterance_id) for turn in turns)
-    return list(islice(((score, uid) for score, uid in felt if score), _EDGE_TURNS))
+def _came(turns: Sequence[tuple[Feeling, str]]) -> tuple[Mood, str]:
+    """How the customer came, and the line that tells: people say what is wrong once, and in a civil tone, so one line
+    that may well be a complaint is enough."""
+    worst = max(turns, key=lambda turn: turn[0].negative, default=None)
+    if worst is not None and worst[0].negative >= _TROUBLED:
+        return "negative", worst[1]
+    return _leaves(turns)
+
+
+def _leaves(turns: Sequence[tuple[Feeling, str]]) -> tuple[Mood, str]:
+    """How the customer feels in ``turns`` as a whole, and the line that tells most; what is said without feeling
+    ("yes, Friday") counts for next to nothing."""
+    weights = [1.0 + _CALM - feeling.neutral for feeling, _ in turns]
+    total = sum(weights) or 1.0
+    bad = sum(weight * feeling.negative for weight, (feeling, _) in zip(weights, turns, strict=True)) / total
+    good = sum(weight * feeling.positive for weight, (feeling, _) in zip(weights, turns, strict=True)) / total
+    if bad < _BAD and good < _GOOD:
+        return "neutral", ""
+    if (bad - _BAD) / (1 - _BAD) >= (good - _GOOD) / (1 - _GOOD):
+        return "negative", max(turns, key=lambda turn: turn[0].negative)[1]
+    return "positive", max(turns, key=lambda turn: turn[0].positive)[1]
 
 
 def _disposition(state: SessionState, outcome: Outcome | None, kit: Kit) -> str:
@@ -187,7 +264,8 @@ def _edited(state: SessionState, items: list[SummaryItem], disposition: str) -> 
             continue
         at = place_of(items, action.target)
         if at is not None:
-            new = [_item(items[at].slot, text, items[at].evidence)] if text else []
+            # The agent's words are not ours to read: what machines are told of the old ones goes with them.
+            new = [replace(_item(items[at].slot, text, items[at].evidence), party=items[at].party)] if text else []
             items = [*items[:at], *new, *items[at + 1 :]]
         elif text:
             slot = action.target.partition(".")[0]

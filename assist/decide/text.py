@@ -51,3 +51,15 @@ def settled_text(heard: Heard) -> str:
 def words_in(text: str) -> int:
     """Number of words."""
     return len(normalise(text).split())
+
+
+def words_before(text: str, end: int, count: int) -> tuple[str, bool]:
+    """The last words before ``end`` as `normalise` writes them, at least ``count`` if there are so many, and whether
+    they are all there are. Takes as long as those words are, however long the text is."""
+    reach = count * 8
+    while True:
+        start = max(0, text.rfind(" ", 0, max(0, end - reach)))
+        words = normalise(text[start:end])
+        if not start or words.count(" ") >= count:
+            return words, not start
+        reach *= 2

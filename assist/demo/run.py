@@ -63,6 +63,9 @@ port = {ports.sip}
 workers = 1
 rtp_start = {ports.rtp}
 
+[edge]
+mode = "off"
+
 [asr]
 workers = 1
 languages = ["{language}"]

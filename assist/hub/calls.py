@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from assist.events import CallAnswered, CallEnded, CallStarted, Event, Heard
+from assist.events import CallAnswered, CallEnded, CallRinging, CallStarted, CallTransferred, Event, Heard
 from assist.hub.compact import compact
 
 KEEP_S: Final = 3600.0
@@ -28,6 +28,7 @@ class Call:
     call_id: str
     events: list[Event] = field(default_factory=list)
     agent_id: str | None = None
+    trunk: str = ""
     answered: bool = False
     ended: bool = False
     last_at: float = 0.0
@@ -45,8 +46,11 @@ class Call:
         self.last_at = max(self.last_at, event.at)
         if isinstance(event, CallStarted):
             self.agent_id = event.agent_id
-        elif isinstance(event, CallAnswered):
-            self.answered = True
+            self.trunk = event.trunk
+        elif isinstance(event, CallRinging | CallAnswered | CallTransferred):
+            # The next phone rings, or the call went to a colleague.
+            self.agent_id = event.agent_id or self.agent_id
+            self.answered = self.answered or isinstance(event, CallAnswered)
         elif isinstance(event, CallEnded):
             self.ended = True
         if len(self.events) >= max(MAX_EVENTS, 2 * self.shrunk_to):

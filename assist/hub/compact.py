@@ -11,6 +11,7 @@ from assist.events import (
     AgentDid,
     AlertCleared,
     AlertRaised,
+    CallScored,
     CardOffered,
     CardWithdrawn,
     CasePosted,
@@ -18,11 +19,19 @@ from assist.events import (
     CaseSaved,
     ComplianceChanged,
     Degraded,
+    EarsChanged,
     Event,
     FactHeard,
+    HandOverDrafted,
     MetricsChanged,
+    MomentHeard,
+    PlaybookChosen,
+    QualityMeasured,
+    SensitiveChanged,
     SentimentChanged,
     SummaryDrafted,
+    SurveyAnswered,
+    SurveyEnded,
     TagsChanged,
 )
 
@@ -39,18 +48,31 @@ def _slot(event: Event) -> tuple[str, ...] | None:
     match event:
         case SentimentChanged():
             return ("sentiment", event.party)
-        case TagsChanged() | MetricsChanged() | CaseSaved():
+        case TagsChanged() | MetricsChanged() | CaseSaved() | CallScored() | SensitiveChanged() | PlaybookChosen():
             return (type(event).__name__,)
+        case QualityMeasured():
+            return ("quality",)
         case ComplianceChanged():
             return ("rule", event.rule_id)
+        case MomentHeard():
+            return ("moment", event.moment_id)
         case FactHeard():
             return ("fact", event.fact_id)
+        case HandOverDrafted():
+            return ("hand_over", "received" if event.from_call else "own")
         case CasePosted() | CasePostFailed():
             return ("posting", event.target)
         case Degraded():
             return ("degraded", event.component)
         case AlertRaised() | AlertCleared():
             return ("alert", event.alert_id)
+        case EarsChanged():
+            # What could not be done leaves the lead where he was.
+            return ("refused" if event.state == "refused" else "ears", event.lead_id)
+        case SurveyAnswered():
+            return ("survey", event.question_id)
+        case SurveyEnded():
+            return ("survey",)
         case _:
             return None
 

@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from assist.events import CallEnded, Event, QualityMeasured
 from assist.wire import Beat
 
 _GONE_S: Final = 10.0
@@ -84,6 +85,43 @@ class HubMetrics:
             ["code"],
             registry=self.registry,
         )
+
+        labels = ["trunk", "party"]
+        self.mos = Histogram(
+            "apuntador_call_mos",
+            "How well each party was heard over a whole call, 1 to 4.5 by the E-model.",
+            labels,
+            buckets=(2.0, 2.58, 3.1, 3.6, 4.03, 4.34, 4.5),
+            registry=self.registry,
+        )
+        self.loss = Histogram(
+            "apuntador_call_packet_loss_percent",
+            "Packets of a party that were lost or came too late over a whole call.",
+            labels,
+            buckets=(0.1, 0.5, 1, 2, 5, 10, 20),
+            registry=self.registry,
+        )
+        self.jitter = Histogram(
+            "apuntador_call_jitter_seconds",
+            "Mean interarrival jitter of a party's packets over a whole call.",
+            labels,
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1),
+            registry=self.registry,
+        )
+        self.ended = Counter(
+            "apuntador_calls_ended", "Calls by how they ended.", ["trunk", "reason"], registry=self.registry
+        )
+
+    def count(self, event: Event, trunk: str) -> None:
+        """A stored event of a call from ``trunk`` came, for the first time."""
+        if isinstance(event, CallEnded):
+            self.ended.labels(trunk=trunk, reason=event.reason).inc()
+        elif isinstance(event, QualityMeasured) and event.final:
+            for leg in event.legs:
+                if leg.mos is not None:
+                    self.mos.labels(trunk=trunk, party=leg.party).observe(leg.mos)
+                    self.loss.labels(trunk=trunk, party=leg.party).observe(leg.loss)
+                    self.jitter.labels(trunk=trunk, party=leg.party).observe(leg.jitter_ms / 1000)
 
     def text(self) -> str:
         """Everything in Prometheus' text format."""

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import pydantic_core
 
-from assist import wire
+from assist import quality, wire
 from assist.errors import WireError
 from assist.events import AgentDid, Event, Language, LeadDid
 from assist.hub.auth import Principal
@@ -23,7 +23,7 @@ MAX_TEXT_CHARS: Final = 4000
 """Of a note or a corrected sentence."""
 ALL_CALLS: Final = "*"
 
-ErrorCode: TypeAlias = Literal["bad_message", "bad_event", "forbidden", "unknown_call", "unavailable"]
+ErrorCode: TypeAlias = Literal["bad_message", "bad_event", "forbidden", "unknown_call", "unavailable", "refused"]
 
 _CALL_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _REF: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -116,6 +116,8 @@ def _do(obj: dict[str, Any]) -> Do:
         raise ProtocolError("bad_event", "do: event.call_id must be a call's id", ref=ref)
     if len(event.text) > MAX_TEXT_CHARS or len(event.target) > MAX_TEXT_CHARS:
         raise ProtocolError("bad_event", f"do: text and target may have {MAX_TEXT_CHARS} characters", ref=ref)
+    if event.action in quality.ACTIONS and not (event.target and event.text.strip()):
+        raise ProtocolError("bad_event", f"do: {event.action} needs an item as target and a reason as text", ref=ref)
     return Do(event, ref)
 
 

@@ -89,6 +89,9 @@ class Screen:
         """A durable event of ``call`` happened; ``text`` is its message."""
         if call.call_id in self._given:
             self._put(event, text)
+            if not self._wants(call):
+                # It rings at another agent or went to a colleague, which is the last that this screen hears of it.
+                self._given.discard(call.call_id)
         elif call.call_id not in self._pending and self._wants(call):
             if len(call.events) > 1:
                 # It was only now that the screen learnt the call is its own.

@@ -22,14 +22,15 @@ from websockets.http11 import Request, Response
 from assist.bus import Bus
 from assist.config import Settings
 from assist.errors import AuthError, BusError, StackError
-from assist.events import Degraded, Event, Heard
-from assist.hub import protocol, rights
+from assist.events import Degraded, Event, Heard, LeadDid
+from assist.hub import ears, protocol, rights
 from assist.hub.auth import Principal, TokenStore, bearer
-from assist.hub.calls import KEEP_S, CallBook
+from assist.hub.calls import KEEP_S, Call, CallBook
 from assist.hub.metrics import HubMetrics
 from assist.hub.outbound import OutboundQueue
 from assist.hub.protocol import Do, Ping, ProtocolError, Watch
 from assist.hub.screen import Screen
+from assist.process import end_tasks
 from assist.strings import say
 from assist.wire import Beat
 
@@ -74,6 +75,7 @@ class Hub:
         self._system: dict[str, Degraded] = {}
         self._screens: set[Screen] = set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._asking: set[asyncio.Task[None]] = set()
         self._server: Server | None = None
         self._stopping = False
         self.metrics = HubMetrics()
@@ -119,9 +121,7 @@ class Hub:
     async def stop(self) -> None:
         """Close every screen with code 1001 and the port."""
         self._stopping = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks([*self._tasks, *self._asking])
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
@@ -193,6 +193,7 @@ class Hub:
         text = protocol.event(event)
         call = self._book.add(event)
         if call is not None:
+            self.metrics.count(event, call.trunk)
             for screen in self._screens:
                 screen.stored(event, text, call)
 
@@ -347,14 +348,29 @@ class Hub:
             rights.check_do(principal, event, call.agent_id)
         except AuthError as err:
             raise ProtocolError("forbidden", str(err), ref=ref) from None
+        to_booth = isinstance(event, LeadDid) and event.action in ears.WISHES
         try:
             self._bus.send(
                 protocol.stamped(event, self._clock()),
                 dedup=f"{principal.token_id}.{ref}" if ref else "",
-                stored=(lambda: screen.queue.put(protocol.done(ref))) if ref else None,
+                stored=(lambda: screen.queue.put(protocol.done(ref))) if ref and not to_booth else None,
             )
         except BusError as err:
             raise ProtocolError("unavailable", str(err), ref=ref) from None
+        if isinstance(event, LeadDid) and to_booth:
+            # Not here: it may take seconds, and the screen's other messages must not wait.
+            task = asyncio.create_task(self._ask_booth(screen, event, call, ref), name="hub-ears")
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+    async def _ask_booth(self, screen: Screen, event: LeadDid, call: Call, ref: str) -> None:
+        answer = await ears.ask(self._bus, event, call)
+        if not answer.accepted:
+            self.metrics.errors.labels(code="refused").inc()
+            reason = ears.told(answer, self._settings.language)
+            screen.queue.put(protocol.error("refused", reason, ref=ref))
+        elif ref:
+            screen.queue.put(protocol.done(ref))
 
 
 def _single(headers: Headers, name: str) -> str | None:

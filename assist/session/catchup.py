@@ -5,7 +5,7 @@ from typing import Final
 from assist.decide.core import FailureHook, decide
 from assist.decide.kit import Decision, Kit
 from assist.decide.state import SessionState, Tick, fold, revisit
-from assist.events import AgentDid, CallAnswered, Event, Heard, TranscriptSettled
+from assist.events import AgentDid, CallAnswered, CallTransferred, Event, Heard, LeadDid, TranscriptSettled
 from assist.wire import input_names
 
 _AGAIN: Final = 24
@@ -24,7 +24,8 @@ def recover(
     known = [old for old in history if not (_is_input(old) and event.seq and old.seq >= event.seq)]
     state = revisit(SessionState(call_id=call_id, language=kit.playbook.language), known)
     decisions: list[Decision] = []
-    again = [old for old in known if isinstance(old, Heard | AgentDid | CallAnswered | TranscriptSettled)][-_AGAIN:]
+    kinds = Heard | AgentDid | LeadDid | CallAnswered | CallTransferred | TranscriptSettled
+    again = [old for old in known if isinstance(old, kinds)][-_AGAIN:]
     for old in again:
         made = decide(state, old, kit, on_failure=on_failure, live=False)
         for out, dedup in made:

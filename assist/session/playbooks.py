@@ -5,9 +5,13 @@ from importlib import resources
 from pathlib import Path
 
 from assist.config import Settings
+from assist.decide import priors
 from assist.decide.playbook import Playbook, parse
+from assist.decide.playbook.read import MOST_BYTES
+from assist.decide.priors import CardPrior
 from assist.errors import ConfigError
 from assist.events import Language
+from assist.session.files import read_small
 
 
 def load_playbooks(settings: Settings) -> Mapping[Language, Playbook]:
@@ -29,17 +33,25 @@ def load_playbooks(settings: Settings) -> Mapping[Language, Playbook]:
     return {language: named.get(language) or packaged_playbook(language) for language in packaged}
 
 
+def load_priors(settings: Settings) -> Mapping[str, CardPrior]:
+    """What agents did with each card so far; nothing where no file is named.
+
+    Raises:
+        ConfigError: the file can't be read or is no such file.
+    """
+    path = settings.playbook.feedback
+    if path is None:
+        return {}
+    return priors.load(read_small(path, "feedback", "[playbook] feedback", MOST_BYTES), str(path))
+
+
 def read_playbook(path: Path) -> Playbook:
     """The playbook in a file.
 
     Raises:
         ConfigError: it can't be read or is no valid playbook; the message names file, line and remedy.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as err:
-        raise ConfigError(f"playbook {path} can't be read: {err}; correct [playbook] files") from None
-    return parse(text, str(path))
+    return parse(read_small(path, "playbook", "[playbook] files", MOST_BYTES), str(path))
 
 
 def packaged_playbook(language: Language) -> Playbook:

@@ -2,7 +2,8 @@
 
 Children report readiness by the ``sd_notify`` protocol (:mod:`assist.notify`) or are asked by a probe. A child that
 dies is started again after 0.2 s, doubling up to 10 s while it keeps dying young; one that exits with
-:data:`assist.process.EXIT_HOPELESS` is not: its fault does not go away by itself.
+:data:`assist.process.EXIT_HOPELESS` is not: its fault does not go away by itself. :data:`assist.process.EXIT_RENEW`
+is no death: it is started again at once and not counted.
 """
 
 import asyncio
@@ -21,10 +22,13 @@ from typing import IO, Any, Final, Literal
 
 import structlog
 
-from assist.process import EXIT_HOPELESS
+from assist.process import EXIT_HOPELESS, EXIT_RENEW
 
 _YOUNG_S: Final = 5.0
 _PR_SET_PDEATHSIG: Final = 1
+_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
+"""For numpy's products, all of them small: a second thread that waits for its turn on a busy machine makes a decide
+step three times as long. Who sets the variable otherwise is obeyed."""
 
 State = Literal["starting", "ready", "restarting", "failed", "stopped"]
 log = structlog.get_logger(__name__)
@@ -35,7 +39,9 @@ class Service:
     """One process to keep alive.
 
     ``probe`` is asked until it returns true when the child does not speak ``sd_notify``. ``stop_s`` is how long it
-    may take after SIGTERM. ``outlive`` keeps the child when this process dies (it has to end by itself).
+    may take after SIGTERM. ``outlive`` keeps the child when this process dies (it has to end by itself). By
+    ``nice`` it gives way to this process (nice(2)). ``forks``: it has children of its own, which are killed when it
+    dies without ending them.
     """
 
     name: str
@@ -43,6 +49,8 @@ class Service:
     probe: Callable[[], Awaitable[bool]] | None = None
     stop_s: float = 5.0
     outlive: bool = False
+    nice: int = 0
+    forks: bool = False
 
 
 @dataclass(slots=True)
@@ -66,6 +74,7 @@ class Supervisor:
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._ready: dict[str, asyncio.Event] = {}
+        self._owed: dict[str, signal.Signals] = {}
         self._stopping = False
         self._tmp = tempfile.TemporaryDirectory(prefix="apuntador-")
 
@@ -91,12 +100,22 @@ class Supervisor:
         self._tmp.cleanup()
 
     def signal_group(self, prefix: str, number: signal.Signals) -> None:
-        """Send a signal to every running service whose name starts with ``prefix``."""
+        """Send a signal to every service whose name starts with ``prefix``.
+
+        One that is not ready gets it when it is: before, a process may not know the signal yet, and would die of it.
+        """
         for service in self._services:
-            process = self._processes.get(service.name)
-            if service.name.startswith(prefix) and process is not None and process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.send_signal(number)
+            if service.name.startswith(prefix):
+                if self.status[service.name].state == "ready":
+                    self._signal(service.name, number)
+                else:
+                    self._owed[service.name] = number
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        process = self._processes.get(name)
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
 
     async def stop_group(self, prefix: str) -> None:
         """End the services whose name starts with ``prefix``, all at once."""
@@ -138,6 +157,11 @@ class Supervisor:
                 status.state = "failed"
                 self._on_change()
                 return
+            if code == EXIT_RENEW:
+                status.state = "starting"
+                status.detail = ""
+                self._on_change()
+                continue
             status.state = "restarting"
             status.restarts += 1
             log.warning("stack.died", service=service.name, detail=status.detail)
@@ -156,12 +180,15 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
-                env={**os.environ, "NOTIFY_SOCKET": str(path)},
+                env={**_ONE_THREAD, **os.environ, "NOTIFY_SOCKET": str(path)},
                 start_new_session=True,
                 preexec_fn=None if service.outlive else _die_with_parent(os.getpid()),
             )
             self._processes[service.name] = process
             status.pid = process.pid
+            if service.nice:
+                with contextlib.suppress(ProcessLookupError):
+                    os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + service.nice)
             watcher = asyncio.create_task(self._watch_readiness(service, status, sock))
             try:
                 return await process.wait()
@@ -169,6 +196,10 @@ class Supervisor:
                 watcher.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await watcher
+                if service.forks and process.returncode is not None:
+                    # Each service leads a process group; what is left of it would keep the ports.
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
 
     async def _watch_readiness(self, service: Service, status: Status, sock: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -189,6 +220,9 @@ class Supervisor:
         status.state = "ready"
         status.detail = detail
         self._ready[service.name].set()
+        owed = self._owed.pop(service.name, None)
+        if owed is not None:
+            self._signal(service.name, owed)
         self._on_change()
 
     @contextlib.contextmanager

@@ -14,13 +14,17 @@ from typing import IO, Final
 
 from assist import ports
 from assist.bus import BusAddress
-from assist.config import Settings
+from assist.config import Settings, booths
 from assist.errors import StackError
-from assist.stack import broker
+from assist.stack import broker, edge
 from assist.stack.supervisor import Service, Supervisor
 from assist.strings import say
+from gateway.edge.presence import is_wanted
+from gateway.edge.values import listening_address
 
 _READY_S: Final = 60.0
+_AFTER_THE_CALLS: Final = 5
+"""Niceness of the recognisers: where the machine is full, the bridge has the processor first."""
 
 
 class Stack:
@@ -70,9 +74,17 @@ class Stack:
             self._lock.close()
             self._lock = None
 
-    def reload(self) -> None:
-        """Let the gateway read the settings file again; calls go on."""
+    def reload(self, settings: Settings) -> None:
+        """Let the gateway and the assist core read settings and playbooks again; calls go on.
+
+        Raises:
+            StackError: the edge can't be run with the new settings; nothing was reloaded.
+        """
+        if "edge" in self.supervisor.status and edge.renew(settings):
+            # Kamailio reads its configuration at start only; dialogs that are up don't need it to remember them.
+            self.supervisor.signal_group("edge", signal.SIGTERM)
         self.supervisor.signal_group("gateway", signal.SIGHUP)
+        self.supervisor.signal_group("assist", signal.SIGHUP)
 
     async def _start_parts(self) -> None:
         settings = self.settings
@@ -85,6 +97,7 @@ class Stack:
             port = private.port
             self.supervisor.add(Service("broker", private.argv, probe=lambda: _accepts(port), stop_s=5))
             await self._expect(["broker"])
+        prepared = edge.prepare(settings)
         config = ["--config", str(self._config)] if self._config else []
         python = sys.executable
         names = ["assist"]
@@ -92,7 +105,11 @@ class Stack:
         for index in range(self._transcribers()):
             names.append(f"transcriber.{index}")
             self.supervisor.add(
-                Service(names[-1], [python, "-m", "assist.transcriber.worker", "--index", str(index), *config])
+                Service(
+                    names[-1],
+                    [python, "-m", "assist.transcriber.worker", "--index", str(index), *config],
+                    nice=_AFTER_THE_CALLS,
+                )
             )
         for index in range(settings.gateway.workers):
             names.append(f"gateway.{index}")
@@ -101,7 +118,19 @@ class Stack:
                     names[-1], [python, "-m", "gateway.worker", "--index", str(index), *config], stop_s=8, outlive=True
                 )
             )
+        if settings.tap:
+            names.append("gateway.taps")
+            self.supervisor.add(Service(names[-1], [python, "-m", "gateway.taps", *config], stop_s=8))
+        for index in range(booths(settings)):
+            names.append(f"gateway.booth.{index}")
+            self.supervisor.add(
+                Service(names[-1], [python, "-m", "gateway.booth", "--index", str(index), *config], stop_s=8)
+            )
         await self._expect(names)
+        if prepared is not None:
+            # After the workers, so that the first call finds one; ended before them only when they are idle.
+            self.supervisor.add(edge_service(prepared))
+            await self._expect(["edge"])
 
     async def _expect(self, names: list[str]) -> None:
         for name in names:
@@ -144,10 +173,20 @@ class Stack:
         self._lock = lock
 
     def _check_ports(self) -> None:
-        gateway, hub = self.settings.gateway, self.settings.hub
-        for index in range(gateway.workers):
-            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                _check_free(gateway.bind, gateway.port + index, kind, "gateway.port")
+        gateway, hub, inner = self.settings.gateway, self.settings.hub, self.settings.edge.inner_port
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            if is_wanted(self.settings):
+                _check_free(listening_address(self.settings), gateway.port, kind, "gateway.port")
+                for index in range(gateway.workers + 1):
+                    _check_free("127.0.0.1", inner + index, kind, "edge.inner_port")
+            else:
+                for index in range(gateway.workers):
+                    _check_free(gateway.bind, gateway.port + index, kind, "gateway.port")
+            for index in range(booths(self.settings)):
+                _check_free(gateway.bind, self.settings.booth.port + index, kind, "booth.port")
+        if gateway.tls.port and not is_wanted(self.settings):
+            for index in range(gateway.workers):
+                _check_free(gateway.bind, gateway.tls.port + index, socket.SOCK_STREAM, "gateway.tls.port")
         _check_free(hub.bind, hub.port, socket.SOCK_STREAM, "hub.port")
 
     # --- status ----------------------------------------------------------------------------------------------
@@ -187,9 +226,15 @@ class Stack:
             temporary.replace(path)
 
 
-async def _accepts(port: int) -> bool:
+def edge_service(prepared: edge.PreparedEdge) -> Service:
+    """The edge as a service: ready when it listens."""
+    host, port = prepared.listening
+    return Service("edge", prepared.argv, probe=lambda: _accepts(port, host), stop_s=5, forks=True)
+
+
+async def _accepts(port: int, host: str = "127.0.0.1") -> bool:
     try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        _, writer = await asyncio.open_connection(host, port)
     except OSError:
         return False
     writer.close()

@@ -3,12 +3,13 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pydantic_core
 
 from assist.decide.summary import BY_AGENT
-from assist.events import Language
+from assist.events import EarsState, Language
 from assist.store.reader import CaseFile, Row
 from assist.strings import say
 
@@ -64,6 +65,28 @@ def offset(case: Row, at: float) -> str:
     return clock(at - began)
 
 
+def survey_lines(case: CaseFile, language: Language) -> list[str]:
+    """What the customer keyed after the call, and how that ended; nothing when nobody was asked."""
+    if not case.case["survey"] and not case.survey:
+        return []
+    kinds = [(answer, say(language, f"ears.kind_{answer['kind']}")) for answer in case.survey]
+    lines = [f"{kind} ({answer['question_id']}): {answer['score']} / {answer['high']}" for answer, kind in kinds]
+    outcome = case.case["survey"] or "broken_off"
+    told = {"asked": case.case["survey_asked"], "answered": len(case.survey)}
+    return [*lines, say(language, f"ears.survey_{outcome}", **told)]
+
+
+def ears_lines(case: CaseFile, language: Language) -> list[tuple[str, str]]:
+    """When and how team leads were at the call."""
+    found = []
+    for did in case.actions:
+        if did["role"] == "lead" and did["action"] in get_args(EarsState):
+            why = say(language, f"ears.why_{did['target']}", by="") if did["target"] else ""
+            told = say(language, f"ears.state_{did['action']}", lead=did["person"])
+            found.append((offset(case.case, did["at"]), f"{told} ({why})" if why else told))
+    return found
+
+
 def by_agent(item: Row) -> bool:
     """Whether the agent wrote this item of the summary, rather than the call."""
     return tuple(item["evidence"]) == BY_AGENT
@@ -90,6 +113,8 @@ def head(case: CaseFile, language: Language, zone: ZoneInfo) -> list[str]:
     ]
     if row["disposition"]:
         lines.append(say(language, "case.disposition", disposition=row["disposition"]))
+    if row["playbook"]:
+        lines.append(say(language, "case.playbook", name=row["playbook"], version=row["playbook_version"]))
     if row["mood_start"] and row["answered_at"] is not None:
         start, end = (say(language, f"case.mood_{row[name]}") for name in ("mood_start", "mood_end"))
         lines.append(say(language, "case.mood", start=start, end=end))
@@ -122,6 +147,17 @@ def _markdown(case: CaseFile, language: Language, zone: ZoneInfo) -> Iterator[st
             yield f"  - {say(language, 'case.by_agent')}"
     if not case.summary:
         yield say(language, "case.summary_none")
+    if case.case["message"]:
+        yield from _section(say(language, "case.message"))
+        yield from (_plain(line) + "  " for line in case.case["message"].splitlines())
+    for score in case.scores:
+        told = "—" if score["score"] is None else f"{score['score']:.1f}"
+        yield from _section(f"{say(language, 'case.score')} ({_plain(score['card'])})")
+        yield say(language, "case.score_total", score=told)
+        yield ""
+        for item in case.score_items:
+            points = "—" if item["points"] is None else f"{item['points']:g}"
+            yield f"- {points}/{item['of']:g} {_plain(item['label'])}: {_plain(item['why'])}"
     if case.checklist:
         yield from _section(say(language, "case.checklist"))
         for rule in case.checklist:
@@ -139,6 +175,14 @@ def _markdown(case: CaseFile, language: Language, zone: ZoneInfo) -> Iterator[st
     if notes:
         yield from _section(say(language, "case.notes"))
         yield from (f"- {offset(row, note['at'])} {note['person']}: {_plain(note['text'])}" for note in notes)
+    heard = ears_lines(case, language)
+    if heard:
+        yield from _section(say(language, "case.leads"))
+        yield from (f"- {at} {_plain(text)}" for at, text in heard)
+    survey = survey_lines(case, language)
+    if survey:
+        yield from _section(say(language, "case.survey"))
+        yield from (f"- {_plain(text)}" for text in survey)
     yield from _section(say(language, "case.transcript"))
     for line in case.lines:
         yield f"- {offset(row, line['t0'])} **{say(language, 'common.' + line['party'])}:** {_plain(line['text'])}"

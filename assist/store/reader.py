@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, func, select
 
 from assist.errors import StoreError
 from assist.store.schema import (
@@ -17,7 +17,10 @@ from assist.store.schema import (
     lines,
     moods,
     postings,
+    score_items,
+    scores,
     summary_items,
+    survey_answers,
     tags,
 )
 
@@ -40,6 +43,11 @@ class CaseFile:
     alerts: tuple[Row, ...]
     actions: tuple[Row, ...]
     postings: tuple[Row, ...]
+    scores: tuple[Row, ...] = ()
+    """The score, if the call has one: at most one row."""
+    score_items: tuple[Row, ...] = ()
+    survey: tuple[Row, ...] = ()
+    """What the customer keyed after the call."""
 
 
 def list_cases(connection: Connection, *, limit: int, since: float | None = None) -> list[Row]:
@@ -53,6 +61,26 @@ def list_cases(connection: Connection, *, limit: int, since: float | None = None
     for call_id, label in connection.execute(hung):
         labels[call_id].append(label)
     return [{**row, "tags": labels[row["call_id"]]} for row in found]
+
+
+def card_outcomes(connection: Connection) -> dict[str, dict[str, int]]:
+    """By card id, over all cases: how often it was offered, taken, said, dismissed and found not useful."""
+    found: dict[str, dict[str, int]] = {}
+    by_outcome = select(cards.c.card_id, cards.c.outcome, func.count()).group_by(cards.c.card_id, cards.c.outcome)
+    for card_id, outcome, times in connection.execute(by_outcome):
+        counts = found.setdefault(card_id, {"offered": 0})
+        counts["offered"] += times
+        if outcome in ("taken", "said"):
+            counts[outcome] = times
+    pressed = (
+        select(cards.c.card_id, actions.c.action, func.count())
+        .join(actions, (actions.c.call_id == cards.c.call_id) & (actions.c.target == cards.c.offer_id))
+        .where(actions.c.action.in_(("card_dismissed", "card_not_useful")))
+        .group_by(cards.c.card_id, actions.c.action)
+    )
+    for card_id, action, times in connection.execute(pressed):
+        found[card_id][action.removeprefix("card_")] = times
+    return found
 
 
 def read_case(connection: Connection, case_id: str) -> CaseFile:
@@ -83,6 +111,9 @@ def read_case(connection: Connection, case_id: str) -> CaseFile:
         alerts=_of(connection, alerts, call_id, "raised_at"),
         actions=_of(connection, actions, call_id, "seq"),
         postings=_of(connection, postings, call_id, "target"),
+        scores=_of(connection, scores, call_id),
+        score_items=_of(connection, score_items, call_id, "position"),
+        survey=_of(connection, survey_answers, call_id, "at"),
     )
 
 

@@ -6,7 +6,20 @@ things, so that writing an event twice changes nothing.
 
 from typing import Final
 
-from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 metadata: Final = MetaData(
     naming_convention={
@@ -49,8 +62,14 @@ cases: Final = Table(
     Column("disposition", String, nullable=False),
     Column("mood_start", String, nullable=False),
     Column("mood_end", String, nullable=False),
+    Column("outcome", String, nullable=False, server_default=""),
+    Column("message", Text, nullable=False, server_default=""),  # draft to the customer
     Column("revision", Integer, nullable=False),  # of the summary; 0 before the first
     Column("closed_at", Double),
+    Column("playbook", String, nullable=False, server_default=""),
+    Column("playbook_version", String, nullable=False, server_default=""),  # fingerprint of its text
+    Column("survey", String, nullable=False, server_default=""),  # outcome; empty: nobody was asked
+    Column("survey_asked", Integer, nullable=False, server_default="0"),  # questions
     Index("ix_cases_started_at", "started_at"),
 )
 
@@ -79,6 +98,14 @@ moods: Final = Table(
     Column("score", Double, nullable=False),
     Column("trend", Double, nullable=False),
     Column("evidence", JSON, nullable=False),
+    Column("party", String, nullable=False, server_default=""),
+    Column("emotion", String, nullable=False, server_default=""),
+    Column("turn", String, nullable=False, server_default=""),  # none | better | worse
+    Column("model", String, nullable=False, server_default=""),
+    Column("intensity", Double, nullable=False, server_default="0"),
+    Column("urgency", Double, nullable=False, server_default="0"),
+    Column("effort", Double, nullable=False, server_default="0"),
+    Column("probabilities", JSON, nullable=False, server_default="[]"),  # of negative, neutral, positive
 )
 
 cards: Final = Table(
@@ -108,6 +135,7 @@ checklist: Final = Table(
     Column("due_at", Double),
     Column("at", Double, nullable=False),
     Column("evidence", JSON, nullable=False),
+    Column("consent", String, nullable=False, server_default=""),  # asked | given | refused
 )
 
 tags: Final = Table(
@@ -129,6 +157,36 @@ summary_items: Final = Table(
     Column("position", Integer, primary_key=True),
     Column("slot", String, nullable=False),
     Column("text", Text, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("party", String, nullable=False, server_default=""),
+    Column("value", String, nullable=False, server_default=""),
+    Column("due", String, nullable=False, server_default=""),
+)
+
+scores: Final = Table(
+    "scores",
+    metadata,
+    _call(),
+    Column("revision", Integer, nullable=False),
+    Column("card", String, nullable=False),
+    Column("score", Double),  # null when no item of the card applied
+    Column("failed", JSON, nullable=False),  # ids of the critical items that failed
+    Column("at", Double, nullable=False),
+    Column("cap", Double, nullable=False, server_default="0"),  # most a call scores with a failed critical item
+)
+
+score_items: Final = Table(
+    "score_items",
+    metadata,
+    _call(),
+    Column("position", Integer, primary_key=True),
+    Column("item_id", String, nullable=False),
+    Column("label", String, nullable=False),
+    Column("group", String, nullable=False),
+    Column("critical", Boolean, nullable=False),
+    Column("points", Double),  # null when the call gave no occasion
+    Column("of", Double, nullable=False),
+    Column("why", Text, nullable=False),
     Column("evidence", JSON, nullable=False),
 )
 
@@ -153,9 +211,22 @@ actions: Final = Table(
     Column("at", Double, nullable=False),
     Column("role", String, nullable=False),  # agent | lead
     Column("person", String, nullable=False),
-    Column("action", String, nullable=False),
+    Column("action", String, nullable=False),  # what the person did, or a state of EarsChanged (target: its reason)
     Column("target", String, nullable=False),
     Column("text", Text, nullable=False),
+)
+
+survey_answers: Final = Table(
+    "survey_answers",
+    metadata,
+    _call(),
+    Column("question_id", String, primary_key=True),
+    Column("kind", String, nullable=False),  # csat | nps | ces
+    Column("low", Integer, nullable=False),
+    Column("high", Integer, nullable=False),
+    Column("score", Integer, nullable=False),
+    Column("at", Double, nullable=False),
+    Index("ix_survey_answers_kind", "kind"),
 )
 
 postings: Final = Table(

@@ -1,19 +1,21 @@
 """Events into rows, one transaction an event. Writes are keyed by the events' own names: twice is as good as once."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
+from assist import quality
 from assist.events import (
     AgentDid,
     AlertCleared,
     AlertRaised,
     CallAnswered,
     CallEnded,
+    CallRinging,
+    CallScored,
     CallStarted,
     CallTransferred,
     CardOffered,
@@ -21,14 +23,19 @@ from assist.events import (
     CasePosted,
     CasePostFailed,
     ComplianceChanged,
+    EarsChanged,
     Event,
     Heard,
     LeadDid,
     MetricsChanged,
+    PlaybookChosen,
     SentimentChanged,
     SummaryDrafted,
+    SurveyAnswered,
+    SurveyEnded,
     TagsChanged,
 )
+from assist.store.rows import upsert
 from assist.store.schema import (
     actions,
     alerts,
@@ -40,11 +47,14 @@ from assist.store.schema import (
     moods,
     postings,
     summary_items,
+    survey_answers,
     tags,
 )
+from assist.store.scores import put_score, settle
 
 _KEPT: Final = (
     CallStarted,
+    CallRinging,
     CallAnswered,
     CallTransferred,
     CallEnded,
@@ -55,11 +65,16 @@ _KEPT: Final = (
     ComplianceChanged,
     TagsChanged,
     MetricsChanged,
+    PlaybookChosen,
     SummaryDrafted,
+    CallScored,
     AlertRaised,
     AlertCleared,
     AgentDid,
     LeadDid,
+    EarsChanged,
+    SurveyAnswered,
+    SurveyEnded,
     CasePosted,
     CasePostFailed,
 )
@@ -134,17 +149,8 @@ def _next_id(connection: Connection, at: float, zone: ZoneInfo) -> str:
         select(counters.c.last).where(counters.c.day == day).with_for_update()
     ).scalar_one_or_none()
     number = (last or 0) + 1
-    _upsert(connection, counters, {"day": day}, last=number)
+    upsert(connection, counters, {"day": day}, last=number)
     return f"AP-{day}-{number:06d}"
-
-
-def _upsert(connection: Connection, table: Table, key: Mapping[str, Any], **values: Any) -> None:
-    """Update, else insert: the one consumer writes in order, so the two can't race."""
-    change = update(table).values(**values)
-    for name, value in key.items():
-        change = change.where(table.c[name] == value)
-    if connection.execute(change).rowcount == 0:
-        connection.execute(insert(table).values(**key, **values))
 
 
 def _set(connection: Connection, call_id: str, **values: Any) -> None:
@@ -167,25 +173,26 @@ def _put(connection: Connection, event: Event) -> None:
                 callee=event.callee,
                 started_at=event.at,
             )
+        case PlaybookChosen():
+            _set(connection, call, playbook=event.name, playbook_version=event.version)
+        case CallRinging():
+            if event.agent_id:
+                _set(connection, call, agent_id=event.agent_id)
         case CallAnswered():
-            _set(connection, call, answered_at=event.at)
+            _set(connection, call, answered_at=event.at, **({"agent_id": event.agent_id} if event.agent_id else {}))
         case CallTransferred():
-            _set(connection, call, transferred_to=event.target)
+            _set(
+                connection,
+                call,
+                transferred_to=event.target,
+                **({"agent_id": event.agent_id} if event.agent_id else {}),
+            )
         case CallEnded():
             _set(connection, call, ended_at=event.at, end_reason=event.reason, sip_code=event.sip_code)
         case Heard():
             _line(connection, event)
         case SentimentChanged():
-            _upsert(
-                connection,
-                moods,
-                {"call_id": call, "seq": event.seq},
-                at=event.at,
-                mood=event.mood,
-                score=event.score,
-                trend=event.trend,
-                evidence=list(event.evidence),
-            )
+            _mood(connection, event)
         case CardOffered():
             _card(connection, event)
         case CardWithdrawn():
@@ -208,8 +215,10 @@ def _put(connection: Connection, event: Event) -> None:
                 overlap=event.overlap,
                 hold=event.hold,
             )
+        case CallScored():
+            put_score(connection, event)
         case AlertRaised():
-            _upsert(
+            upsert(
                 connection,
                 alerts,
                 {"call_id": call, "alert_id": event.alert_id},
@@ -231,12 +240,24 @@ def _put(connection: Connection, event: Event) -> None:
                 _set(connection, call, status="closed", closed_at=event.at)
         case LeadDid():
             _action(connection, event, "lead", event.lead_id)
+            if event.action in quality.ANSWERS:
+                settle(connection, call)
+        case EarsChanged():
+            key = {"call_id": call, "seq": event.seq}
+            did = {"role": "lead", "person": event.lead_id, "action": event.state}
+            upsert(connection, actions, key, at=event.at, **did, target=event.reason, text="")
+        case SurveyAnswered():
+            key = {"call_id": call, "question_id": event.question_id}
+            scale = {"kind": event.kind, "low": event.low, "high": event.high}
+            upsert(connection, survey_answers, key, **scale, score=event.score, at=event.at)
+        case SurveyEnded():
+            _set(connection, call, survey=event.outcome, survey_asked=event.asked)
         case CasePosted():
             key = {"call_id": call, "target": event.target}
-            _upsert(connection, postings, key, reference=event.reference, detail="", at=event.at, retry_at=None)
+            upsert(connection, postings, key, reference=event.reference, detail="", at=event.at, retry_at=None)
         case CasePostFailed():
             key = {"call_id": call, "target": event.target}
-            _upsert(connection, postings, key, reference="", detail=event.detail, at=event.at, retry_at=event.retry_at)
+            upsert(connection, postings, key, reference="", detail=event.detail, at=event.at, retry_at=event.retry_at)
         case _:
             pass
 
@@ -247,7 +268,7 @@ def _line(connection: Connection, event: Heard) -> None:
             delete(lines).where(lines.c.call_id == event.call_id, lines.c.utterance_id == event.utterance_id)
         )
         return
-    _upsert(
+    upsert(
         connection,
         lines,
         {"call_id": event.call_id, "utterance_id": event.utterance_id},
@@ -264,6 +285,27 @@ def _line(connection: Connection, event: Heard) -> None:
         # The language of a call that was to be found out is what its customer spoke first.
         unknown = (cases.c.call_id == event.call_id) & (cases.c.language == "auto")
         connection.execute(update(cases).where(unknown).values(language=event.language))
+
+
+def _mood(connection: Connection, event: SentimentChanged) -> None:
+    upsert(
+        connection,
+        moods,
+        {"call_id": event.call_id, "seq": event.seq},
+        at=event.at,
+        party=event.party,
+        mood=event.mood,
+        score=event.score,
+        trend=event.trend,
+        evidence=list(event.evidence),
+        probabilities=list(event.probabilities),
+        emotion=event.emotion,
+        intensity=event.intensity,
+        urgency=event.urgency,
+        effort=event.effort,
+        turn=event.turn,
+        model=event.model,
+    )
 
 
 def _card(connection: Connection, event: CardOffered) -> None:
@@ -293,7 +335,7 @@ def _check(connection: Connection, event: ComplianceChanged) -> None:
     ).scalar_one_or_none()
     if place is None:
         place = connection.execute(select(func.count()).select_from(checklist).where(mine)).scalar_one()
-    _upsert(
+    upsert(
         connection,
         checklist,
         {"call_id": event.call_id, "rule_id": event.rule_id},
@@ -303,6 +345,7 @@ def _check(connection: Connection, event: ComplianceChanged) -> None:
         due_at=event.due_at,
         at=event.at,
         evidence=list(event.evidence),
+        consent=event.consent,
     )
 
 
@@ -322,7 +365,7 @@ def _tags(connection: Connection, event: TagsChanged | SummaryDrafted) -> None:
 
 
 def _action(connection: Connection, event: AgentDid | LeadDid, role: str, person: str) -> None:
-    _upsert(
+    upsert(
         connection,
         actions,
         {"call_id": event.call_id, "seq": event.seq},
@@ -349,6 +392,9 @@ def _summary(connection: Connection, event: SummaryDrafted, case_id: str) -> Sav
                 slot=item.slot,
                 text=item.text,
                 evidence=list(item.evidence),
+                party=item.party,
+                value=item.value,
+                due=item.due,
             )
         )
     _tags(connection, event)
@@ -358,6 +404,8 @@ def _summary(connection: Connection, event: SummaryDrafted, case_id: str) -> Sav
         disposition=event.disposition,
         mood_start=event.mood_start,
         mood_end=event.mood_end,
+        outcome=event.outcome,
+        message=event.message,
         revision=event.revision,
     )
     return Saved(case_id, event.revision)

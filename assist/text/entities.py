@@ -176,7 +176,18 @@ def _money(line: Line, first: int, number: Number, after: int, amount: float) ->
     cents = line.numbers.get(last + 1 if link else last)
     if cents is not None and cents.value < 100 and amount.is_integer() and line.plain(cents.last) in CENTS[language]:
         amount, last = amount + cents.value / 100, cents.last + 1
+    elif cents is not None and _hundredths(line, last, link, cents) and amount.is_integer():
+        amount, last = amount + cents.value / 100, cents.last
     return first, ("money", last, line.style.money(amount, code, shown_word), f"{amount:.2f} {code}")
+
+
+def _hundredths(line: Line, at: int, link: bool, cents: Number) -> bool:
+    """ "87 soles con 50", "87 pounds 50": two digits right behind the currency that count nothing else."""
+    if not (line.plain(at) == "con" if line.language == "es" else not link):
+        return False
+    after = line.plain(cents.last)
+    counted = after in COUNTED[line.language] or after in UNITS[line.language] or after in ("%", "por", "percent")
+    return len(cents.digits) == 2 and cents.value.is_integer() and not cents.symbol and not counted
 
 
 def _percent_or_unit(

@@ -133,7 +133,7 @@ def find_numbers(text: str, language: Language) -> list[Run]:
         names = [t.plain for t in pieces[index:stop] if t.word or t.numeral]
         # "uno" alone is no number, but "uno uno" is dialled.
         if not WEAK.issuperset(names) or (len(names) > 1 and set(names) in ({"uno"}, {"one"})):
-            before = next((t.plain for t in reversed(pieces[:index]) if t.word), "")
+            before = next((pieces[at].plain for at in range(index - 1, -1, -1) if pieces[at].word), "")
             after = " ".join(t.plain for t in pieces[stop : stop + 3] if t.word)
             symbol = pieces[index].plain[0] if pieces[index].plain[0] in "$€£" else ""
             if not symbol and index and pieces[index - 1].plain in "$€£":

@@ -20,7 +20,7 @@ import structlog
 from assist.bus import Bus
 from assist.errors import BusError, WireError
 from assist.events import CallLanguage, Degraded, DegradedLevel, Event, Heard, Language, Party, TranscriptSettled
-from assist.process import EXIT_RETRY
+from assist.process import EXIT_RETRY, end_tasks
 from assist.text.polish import Polisher
 from assist.transcriber.admission import Admission, AdmissionConfig
 from assist.transcriber.leg import Leg, introduce
@@ -132,9 +132,7 @@ class TranscriberService:
         """End the compute thread; calls still open are for another transcriber to take."""
         self._stopping = True
         self._work.set()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         await asyncio.to_thread(self._thread.join, 5)
 
     @property

@@ -5,12 +5,14 @@ The demo, the benches and test calls use it as a real SIP peer, one process each
     python -m gateway.endpoint.phone --port 5080 --answer --play agent.wav
     python -m gateway.endpoint.phone --port 5081 --call sip:100@127.0.0.1:5060 --play customer.wav --hang-up
 
-It prints one JSON object per line on standard output: ``ready``, ``ringing``, ``playing`` (with ``at``, seconds
-UTC), ``played``, ``ended`` (with the SIP ``code``). Exit code 0 after an answered call, 1 otherwise, 3 when the
-port is taken or a file is no 16-bit mono WAV.
+It prints one JSON object per line on standard output: ``ready``, ``registered`` (with the ``code``), ``ringing``,
+``playing`` (with ``at``, seconds UTC), ``played``, ``ended`` (with the SIP ``code``); with ``--report`` also ``media``
+(the stream's counters and where its packets came from) and ``messages`` (the call's SIP messages). Exit code 0 after
+an answered call, 1 otherwise, 3 when the port is taken or a file is no 16-bit mono WAV.
 """
 
 import argparse
+import dataclasses
 import gc
 import json
 import os
@@ -24,9 +26,15 @@ from typing import Any
 
 import pjsua2 as pj
 
+from assist.config import read_secret
+from assist.errors import ConfigError
+from gateway.endpoint.leg import counters_of
 from gateway.endpoint.library import c_library, silence
+from gateway.endpoint.log import LEVEL, MessageLog
 from gateway.fork import RATE
+from gateway.trace import SipTrace
 
+_TRANSPORTS = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP, "tls": pj.PJSIP_TRANSPORT_TLS}
 _Events = queue.SimpleQueue  # of (name, value)
 
 
@@ -47,11 +55,31 @@ class _Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
             if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
                 self._events.put(("media", index))
 
+    def onStreamDestroyed(self, prm: Any) -> None:
+        self.look()
+
+    def look(self) -> None:
+        """Tell what the audio stream has counted so far; one that is gone tells nothing."""
+        try:
+            info = self.getInfo()
+            for index, media in enumerate(info.media):
+                if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
+                    stream, transport = self.getStreamInfo(index), self.getMedTransportInfo(index)
+                    seen = dataclasses.asdict(counters_of(stream, self.getStreamStat(index)))
+                    source = str(transport.srcRtpName)
+                    self._events.put(("seen", {**seen, "source": source, "sip_call_id": str(info.callIdString)}))
+                    return
+        except pj.Error:
+            return
+
 
 class _Account(pj.Account):  # type: ignore[misc]
     def __init__(self, events: "_Events[tuple[str, Any]]") -> None:
         super().__init__()
         self.events = events
+
+    def onRegState(self, prm: Any) -> None:
+        self.events.put(("registered", int(prm.code)))
 
     def onIncomingCall(self, prm: Any) -> None:
         # The object must exist when this returns, or pjsua2 rejects the call with 500.
@@ -77,6 +105,8 @@ class Phone:
         self._player: _Player | None = None
         self._recorder: Any = None
         self._answered = False
+        self._seen: dict[str, Any] = {}
+        self._trace = SipTrace()
         self._endpoint = self._make_endpoint()
         self._account = self._make_account()
 
@@ -85,9 +115,8 @@ class Phone:
         say(event="ready", port=self._args.port)
         signal.signal(signal.SIGTERM, lambda *_: self._events.put(("stop", None)))
         deadline = time.monotonic() + self._args.wait_s
-        if self._args.call:
-            self._call = _Call(self._account)
-            self._call.makeCall(self._args.call, pj.CallOpParam(True))
+        if self._args.call and not self._args.registrar:
+            self._dial()
         while True:
             try:
                 name, value = self._events.get(timeout=0.2)
@@ -95,12 +124,22 @@ class Phone:
                 if not self._answered and time.monotonic() > deadline:
                     return 1
                 continue
-            if name == "incoming":
+            if name == "registered":
+                say(event="registered", code=value)
+                if self._call is None and value < 300 and self._args.call:
+                    self._dial()
+                elif value >= 300:
+                    return 1
+            elif name == "seen":
+                self._seen = value
+            elif name == "incoming":
                 self._on_incoming(value)
             elif name == "media":
                 self._on_media(value)
             elif name == "played":
                 say(event="played", at=time.time())
+                if self._args.report and self._call is not None:
+                    self._call.look()
                 if self._args.hang_up:
                     self._hang_up()
             elif name == "state":
@@ -115,6 +154,17 @@ class Phone:
             elif name == "stop":
                 self._hang_up()
                 return 0 if self._answered else 1
+
+    def _dial(self) -> None:
+        self._call = _Call(self._account)
+        self._call.makeCall(self._args.call, pj.CallOpParam(True))
+        self._trace.belongs("call", "customer", str(self._call.getInfo().callIdString))
+
+    def report(self) -> None:
+        """Print the counters and messages of the call."""
+        say(event="media", **self._seen)
+        messages = self._trace.messages("call", full=False, bodies=True)
+        say(event="messages", messages=[dataclasses.asdict(message) for message in messages])
 
     def close(self) -> None:
         """Destroy in pjsua2's order: every object of ours before the library, or it aborts."""
@@ -141,6 +191,8 @@ class Phone:
     def _on_media(self, index: int) -> None:
         assert self._call is not None
         media = self._call.getAudioMedia(index)
+        if self._args.echo:
+            media.startTransmit(media)
         if self._args.record and self._recorder is None:
             self._recorder = pj.AudioMediaRecorder()
             self._recorder.createRecorder(str(self._args.record))
@@ -166,7 +218,9 @@ class Phone:
         endpoint = pj.Endpoint()
         endpoint.libCreate()
         config = pj.EpConfig()
-        config.logConfig.level = config.logConfig.consoleLevel = 0
+        config.logConfig.level = config.logConfig.consoleLevel = LEVEL if self._args.report else 0
+        config.logConfig.decor = 0
+        config.logConfig.writer = MessageLog(self._trace).__disown__()  # pjsua2 destroys it
         config.medConfig.clockRate = config.medConfig.sndClockRate = RATE
         config.medConfig.noVad = True
         config.medConfig.ecTailLen = 0
@@ -174,16 +228,30 @@ class Phone:
         transport = pj.TransportConfig()
         transport.port = self._args.port
         transport.boundAddress = self._args.bind
-        endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
+        endpoint.transportCreate(_TRANSPORTS[self._args.transport], transport)
         endpoint.audDevManager().setNullDev()
         endpoint.libStart()
         for codec in endpoint.codecEnum2():
-            endpoint.codecSetPriority(codec.codecId, 255 if codec.codecId.startswith(self._args.codec) else 0)
+            wanted = [name for name in self._args.codec.split(",") if codec.codecId.startswith(name)]
+            place = self._args.codec.split(",").index(wanted[0]) if wanted else 0
+            endpoint.codecSetPriority(codec.codecId, 255 - place if wanted else 0)
         return endpoint
 
     def _make_account(self) -> _Account:
         config = pj.AccountConfig()
-        config.idUri = f"sip:{self._args.user}@{self._args.bind}:{self._args.port}"
+        more = "" if self._args.transport == "udp" else f";transport={self._args.transport}"
+        config.idUri = self._args.identity or f"sip:{self._args.user}@{self._args.bind}:{self._args.port}{more}"
+        if self._args.secret:
+            config.sipConfig.authCreds.append(
+                pj.AuthCredInfo("digest", "*", self._args.auth_user, 0, self._args.secret)
+            )
+        if self._args.registrar:
+            config.regConfig.registrarUri = self._args.registrar
+            config.regConfig.timeoutSec = 60
+        if self._args.srtp:
+            # Offered as RTP/SAVP only; keys in SDP (SDES) over whatever transport was asked for.
+            config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY
+            config.mediaConfig.srtpSecureSignaling = 0
         config.mediaConfig.transportConfig.port = self._args.rtp_port
         config.mediaConfig.transportConfig.portRange = 20
         config.mediaConfig.transportConfig.boundAddress = self._args.bind
@@ -217,21 +285,35 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, required=True, help="SIP port (UDP)")
     parser.add_argument("--rtp-port", type=int, default=0, help="first RTP port; 0 lets the library choose")
     parser.add_argument("--user", default="phone", help="user part of its own address")
-    parser.add_argument("--codec", default="PCMU", help="PCMU, PCMA or G722")
+    parser.add_argument("--codec", default="PCMU", help="PCMU, PCMA or G722; several with commas")
     parser.add_argument("--call", help="SIP URI to call")
     parser.add_argument("--answer", action="store_true", help="answer the first call")
     parser.add_argument("--play", type=Path, help="WAV file to play once")
     parser.add_argument("--record", type=Path, help="WAV file for what is heard")
     parser.add_argument("--hang-up", action="store_true", help="hang up when the file has been played")
+    parser.add_argument("--echo", action="store_true", help="send back what is heard")
+    parser.add_argument("--report", action="store_true", help="print counters and SIP messages at the end")
+    parser.add_argument("--transport", default="udp", choices=sorted(_TRANSPORTS), help="of its own messages")
+    parser.add_argument("--srtp", action="store_true", help="encrypted audio only (SRTP with SDES)")
+    parser.add_argument("--identity", default="", help="SIP URI of itself; its address when left out")
+    parser.add_argument("--registrar", default="", help="SIP URI to register with before calling")
+    parser.add_argument("--auth-user", default="", help="user name for digest")
+    parser.add_argument("--secret", default="", help="where the password is: file:/path or env:NAME")
     parser.add_argument("--wait-s", type=float, default=60, help="seconds to wait for an answer")
     args = parser.parse_args(argv)
     _check_wav(args.play)
     try:
+        args.secret = read_secret(args.secret) if args.secret else ""
         phone = Phone(args)
+    except ConfigError as err:
+        sys.stderr.write(f"apuntador phone: {err}\n")
+        return 3
     except pj.Error as err:
         sys.stderr.write(f"apuntador phone: port {args.port} on {args.bind} can't be used: {err.reason}\n")
         return 3
     code = phone.run()
+    if args.report:
+        phone.report()
     phone.close()
     return code
 

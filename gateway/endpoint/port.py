@@ -1,4 +1,4 @@
-"""The fork: a conference port that hands each 20 ms frame of one leg to a ring.
+"""Conference ports: the fork hands each 20 ms frame of one leg to a ring, the source plays what it is given.
 
 Ports are made once and used again for one leg after another: pjsua2 2.15 takes a port out of the bridge on the clock's
 thread, some time after its destructor has run, so a port may only be destroyed when the clock has stopped.
@@ -11,6 +11,7 @@ from typing import Any, Final
 import pjsua2 as pj
 
 from gateway.fork import FRAME_BYTES, FRAME_S, RATE, SILENCE, Ring
+from gateway.playout import Source
 
 Copy = Callable[[Any], bytes]
 
@@ -65,3 +66,32 @@ class ForkPort(pj.AudioMediaPort):  # type: ignore[misc]  # pjsua2 has no type h
     def onFrameRequested(self, frame: Any) -> None:
         """This port is never a source."""
         frame.type = pj.PJMEDIA_TYPE_NONE
+
+
+class SourcePort(pj.AudioMediaPort):  # type: ignore[misc]  # pjsua2 has no type hints
+    """Plays 20 ms at 8 kHz whenever the media clock asks, to the legs it is connected to; hears nothing."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._source: Source | None = None
+        media_format = pj.MediaFormatAudio()
+        media_format.init(pj.PJMEDIA_FORMAT_PCM, RATE, 1, _FRAME_USEC, 16)
+        self.createPort(name, media_format)
+
+    def play(self, source: Source | None) -> None:
+        """Take frames from ``source`` from the next one on; it is called on the media clock's thread."""
+        self._source = source
+
+    def onFrameRequested(self, frame: Any) -> None:
+        """Runs on the media clock's thread: it must neither block nor raise. It is not called while nobody listens."""
+        source = self._source
+        pcm = source() if source is not None else None
+        if pcm is None:
+            frame.type = pj.PJMEDIA_FRAME_TYPE_NONE
+            return
+        frame.type = pj.PJMEDIA_FRAME_TYPE_AUDIO
+        frame.buf = pj.ByteVector(pcm)
+        frame.size = len(pcm)
+
+    def onFrameReceived(self, frame: Any) -> None:
+        """This port never listens."""

@@ -12,8 +12,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from models.asr.runtime import open_session
 from models.errors import BadAudio
+from models.runtime import open_session
 
 FRAME_SECONDS: Final = 0.032
 SAMPLE_RATES: Final = (8000, 16000)

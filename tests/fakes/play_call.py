@@ -36,7 +36,8 @@ async def play(language: str, port: int, token_file: Path, how: str, data: Path,
 
 async def send(bus: Bus, language: str, how: str) -> None:
     """The call now: at once up to its middle or its end, or at the pace it has."""
-    events = scripted_call.mid_call(language) if how == "mid" else scripted_call.after_call(language)
+    whole = [*scripted_call.after_call(language), scripted_call.scored(language)]
+    events = scripted_call.mid_call(language) if how == "mid" else whole
     last = next((event.at for event in events if isinstance(event, CallEnded)), events[-1].at)
     begin = time.time() if how == "live" else time.time() - (last - events[0].at)
     shift = begin - events[0].at

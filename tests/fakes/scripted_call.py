@@ -10,10 +10,13 @@ from typing import Any
 
 import yaml
 
+from assist import quality
+from assist.decide.score import packaged_card
 from assist.events import (
     CallAnswered,
     CallEnded,
     CallRinging,
+    CallScored,
     CallStarted,
     CardOffered,
     CasePosted,
@@ -24,6 +27,7 @@ from assist.events import (
     Heard,
     Language,
     Party,
+    ScoreItem,
     SentimentChanged,
     SummaryDrafted,
     SummaryItem,
@@ -31,6 +35,7 @@ from assist.events import (
     TagsChanged,
     TranscriptSettled,
 )
+from assist.strings import say
 
 CALL = "c-7f3a21"
 AGENT = "ana"
@@ -50,6 +55,51 @@ def mid_call(language: Language) -> list[Event]:
 def after_call(language: Language) -> list[Event]:
     """Up to the saved case."""
     return list(_numbered([*_mid_call(language), *_end(language)]))
+
+
+def scored(language: Language) -> CallScored:
+    """The score of the finished call by the packaged card: a critical item failed, two items rest on spoken lines."""
+    card = packaged_card(language)
+    lines = [event for event in after_call(language) if isinstance(event, Heard) and event.final]
+    agent = next(line.utterance_id for line in lines if line.party == "agent")
+    customer = next(line.utterance_id for line in lines if line.party == "customer")
+    told: dict[str, tuple[float | None, str, tuple[str, ...]]] = {
+        "greets": (1.0, say(language, "score.said"), (agent,)),
+        "compliance": (
+            0.5,
+            say(language, "score.rules_broken", labels=_words(language)["rules"][2]),
+            (agent, customer),
+        ),
+        "no_rudeness": (0.0, say(language, "score.said_forbidden"), (customer,)),
+        "dates": (None, say(language, "score.no_promise"), ()),
+        "silence": (1.0, say(language, "score.silence_ok", value="12", most="35"), ()),
+    }
+    items = []
+    for item in card.item:
+        share, why, evidence = told.get(item.id, (1.0, say(language, "score.said"), ()))
+        items.append(
+            ScoreItem(
+                item_id=item.id,
+                label=item.label,
+                group=card.label_of(item.group),
+                critical=item.critical,
+                points=None if share is None else item.points * share,
+                of=item.points,
+                why=why,
+                evidence=evidence,
+            )
+        )
+    return CallScored(
+        call_id=CALL,
+        at=START + 86,
+        seq=80,
+        revision=1,
+        card=card.name,
+        score=quality.total(items, 40),
+        items=tuple(items),
+        failed=quality.failed(items),
+        cap=40,
+    )
 
 
 def _numbered(events: list[Event]) -> Iterator[Event]:

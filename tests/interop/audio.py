@@ -1,7 +1,7 @@
 """Synthetic signals for telephone legs and the measure of whether one was heard at the other end. Not speech."""
 
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,11 @@ import numpy.typing as npt
 from bench.g711 import to_ulaw
 
 RATE = 8000
+HEARD: Final = 0.5
+"""Share of what was played that must arrive. A bridge that is mixed up, one-way or silent gives none of it; on a busy
+machine the ends and the media clock are late and lose some, and how much a call may lose is bench.sip's to say."""
+STALL_S: Final = 1.5
+"""A pause in the audio that means that somebody waited: what is killed in these tests is away for longer."""
 Pcm: TypeAlias = npt.NDArray[np.int16]
 
 

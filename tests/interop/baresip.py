@@ -1,12 +1,14 @@
 """baresip as an agent's phone: answers by itself, plays one WAV, records what it hears."""
 
+import json
+import socket
 import wave
 from pathlib import Path
 
 import numpy as np
 
 from tests.interop.audio import RATE, Pcm
-from tests.interop.rig import HOST, Process, _is_bound, wait_for
+from tests.interop.rig import HOST, Process, _is_bound, sip_port, wait_for
 
 MODULES = Path("/usr/lib/baresip/modules")
 
@@ -28,29 +30,52 @@ def resampled(pcm: Pcm, samples: int) -> Pcm:
 
 
 class Baresip(Process):
-    """Listens on ``port``; ``codec`` is PCMU, PCMA or G722."""
+    """Listens on ``port`` (and TLS on the next); ``account`` and ``config`` are appended to its files."""
 
-    def __init__(self, tmp: Path, port: int, said: Pcm, *, codec: str = "PCMU", extra: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        tmp: Path,
+        port: int,
+        said: Pcm,
+        *,
+        codec: str = "PCMU",
+        extra: tuple[str, ...] = (),
+        transport: str = "udp",
+        certificate: Path | None = None,
+        account: str = "",
+        config: str = "",
+    ) -> None:
         self.home = tmp / f"baresip-{port}"
+        self._control = sip_port()
         self.home.mkdir()
         # baresip wants its file at the codec's rate.
         rate = 16000 if codec == "G722" else RATE
         if rate != RATE:
             said = resampled(said, 2 * len(said))
         source = write_wav(self.home / "said.wav", said, rate)
+        codecs = f"{codec}/16000" if rate == 16000 else codec
         (self.home / "accounts").write_text(
-            f"<sip:ana@{HOST}>;regint=0;answermode=auto;audio_codecs={codec}{'/16000' if rate == 16000 else ''}\n"
+            f"<sip:ana@{HOST};transport={transport}>;regint=0;answermode=auto;audio_codecs={codecs}{account}\n"
         )
         (self.home / "config").write_text(
             f"sip_listen {HOST}:{port}\nmodule_path {MODULES}\nmodule g711.so\nmodule g722.so\nmodule aufile.so\n"
             "module sndfile.so\nmodule_app account.so\nmodule_app menu.so\n"
+            f"module_app ctrl_tcp.so\nctrl_tcp_listen {HOST}:{self._control}\n"
             f"audio_source aufile,{source}\n"
             f"audio_alert aufile,{self.home / 'alert.wav'}\n"
-            f"snd_path {self.home}\nring_aufile none\nrtp_ports 10000-10200\nrtcp_mux no\n"
+            f"{f'sip_certificate {certificate}' if certificate else ''}\n"
+            f"snd_path {self.home}\nring_aufile none\nrtp_ports 10000-10200\nrtcp_mux no\n{config}"
         )
         super().__init__(["baresip", "-4", "-f", str(self.home), *extra], tmp / f"baresip-{port}", cwd=self.home)
         wait_for(lambda: _is_bound(port) or not self.running, 10, "baresip listens")
         assert self.running, self.text()
+
+    def command(self, name: str, text: str) -> None:
+        """A command of its menu, as a netstring of JSON (its module ctrl_tcp)."""
+        order = json.dumps({"command": name, "params": text})
+        with socket.create_connection((HOST, self._control), 5) as connection:
+            connection.sendall(f"{len(order)}:{order},".encode())
+            connection.recv(4096)
 
     def heard(self) -> Pcm:
         """What the other party said, as baresip's sndfile filter wrote it, at 8 kHz."""

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from assist.bus import Bus
-from assist.events import Event, Party
+from assist.events import Event, Party, QualityMeasured
 from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer
 from tests.interop import audio
 from tests.interop.audio import Pcm
@@ -20,7 +20,14 @@ from tests.interop.rig import Gateway, Process
 from tests.interop.rtp import RtpEnd
 from tests.support import RealBroker, running_broker
 
-DEBIAN_PACKAGES = {"sipp": "sip-tester", "baresip": "baresip-core"}
+DEBIAN_PACKAGES = {
+    "sipp": "sip-tester",
+    "baresip": "baresip-core",
+    "kamailio": "kamailio and kamailio-tls-modules",
+    "linphonec": "linphone-cli",
+    "openssl": "openssl",
+    "rtpengine": "rtpengine-daemon",
+}
 
 
 def need(tool: str) -> None:
@@ -97,7 +104,8 @@ class Listener:
     # --- what was heard ------------------------------------------------------------------------------------------
 
     def kinds(self) -> list[str]:
-        return [type(event).__name__ for event in self.events]
+        """What happened, in order; measurements, which come whenever it is time for one, are left out."""
+        return [type(event).__name__ for event in self.events if not isinstance(event, QualityMeasured)]
 
     def last(self, kind: type[Any]) -> Any:
         return next(event for event in reversed(self.events) if isinstance(event, kind))
@@ -115,7 +123,7 @@ class Listener:
             out[chunk.start : chunk.start + chunk.samples] = np.frombuffer(chunk.pcm, "<i2")
         return out
 
-    async def until(self, condition: Callable[[], bool], timeout: float = 15.0, what: str = "the condition") -> None:
+    async def until(self, condition: Callable[[], bool], timeout: float = 45.0, what: str = "the condition") -> None:
         deadline = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < deadline, f"{what} did not come true in {timeout:g} s; events: {self.kinds()}"

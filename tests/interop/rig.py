@@ -84,7 +84,10 @@ class Process:
 
 
 class Gateway(Process):
-    """``python -m gateway.worker`` on free ports, its agent's phone at :attr:`agent_port`."""
+    """``python -m gateway.worker`` on free ports, its agent's phone at :attr:`agent_port`.
+
+    ``more`` and ``trunk`` are TOML: tables of their own, and settings of the trunk.
+    """
 
     def __init__(
         self,
@@ -96,6 +99,10 @@ class Gateway(Process):
         agent_uri: str | None = None,
         arguments: tuple[str, ...] = (),
         port: int | None = None,
+        more: str = "",
+        gateway_lines: str = "",
+        routing: str | None = None,
+        trunk: str = "",
     ) -> None:
         self.port = port or sip_port()
         self.agent_port = sip_port()
@@ -104,8 +111,13 @@ class Gateway(Process):
         self.config.write_text(
             f'data_dir = "{data_dir}"\n'
             f"[gateway]\nport = {self.port}\nrtp_start = {random.randrange(30000, 32600, 2)}\nring_s = {ring_s}\n"
-            f'[[trunk]]\nname = "pbx"\nallow = ["{allow}"]\nqueue = "soporte"\nagent = "ana"\n'
-            f'[[agent]]\nid = "ana"\nsip = "{agent}"\n'
+            f"{gateway_lines}"
+            + (
+                routing
+                or f'[[trunk]]\nname = "pbx"\nallow = ["{allow}"]\nqueue = "soporte"\nagent = "ana"\n{trunk}'
+                f'[[agent]]\nid = "ana"\nsip = "{agent}"\n'
+            )
+            + more
         )
         argv = [sys.executable, "-m", "gateway.worker", "--index", "0", "--config", str(self.config), *arguments]
         super().__init__(argv, tmp / f"gateway-{self.port}", cwd=Path(__file__).parents[2])
@@ -175,29 +187,54 @@ def agent(tmp: Path, **values: object) -> Path:
 
 
 class Sipp(Process):
-    """One sipp, bound to loopback; ``to`` makes it a caller."""
+    """One sipp, bound to loopback; ``to`` makes it a caller. ``host`` is its own address, of 127.0.0.0/8."""
 
     def __init__(
-        self, tmp: Path, path: Path, *, port: int, to: int | None = None, calls: int = 1, more: tuple[str, ...] = ()
+        self,
+        tmp: Path,
+        path: Path,
+        *,
+        port: int,
+        to: int | None = None,
+        calls: int = 1,
+        host: str = HOST,
+        more: tuple[str, ...] = (),
+        to_host: str = HOST,
+        media_host: str | None = None,
     ) -> None:
-        target = [f"{HOST}:{to}"] if to is not None else []
-        argv = ["sipp", *target, "-sf", str(path), "-i", HOST, "-mi", HOST, "-p", str(port), "-m", str(calls)]
+        name = f"sipp-{port}-{path.stem}"
+        target = [f"{to_host}:{to}"] if to is not None else []
+        argv = [
+            "sipp",
+            *target,
+            "-sf",
+            str(path),
+            "-i",
+            host,
+            "-mi",
+            media_host or host,
+            "-p",
+            str(port),
+            "-m",
+            str(calls),
+        ]
         argv += [
             "-nostdin",
             "-s",
             "900",
             "-trace_msg",
             "-message_file",
-            str(tmp / f"sipp-{port}.messages"),
+            str(tmp / f"{name}.messages"),
             "-trace_err",
             "-error_file",
-            str(tmp / f"sipp-{port}.errors"),
+            str(tmp / f"{name}.errors"),
             *more,
         ]
-        super().__init__(argv, tmp / f"sipp-{port}", cwd=tmp)
-        self._errors = tmp / f"sipp-{port}.errors"
+        super().__init__(argv, tmp / name, cwd=tmp)
+        self._errors = tmp / f"{name}.errors"
+        self._messages = tmp / f"{name}.messages"
         if to is None:
-            wait_for(lambda: _is_bound(port), 5, "sipp listens")
+            wait_for(lambda: _is_bound(port, host), 5, "sipp listens")
 
     def check(self, timeout: float = 20.0) -> None:
         """Every call went as its scenario says."""
@@ -205,11 +242,15 @@ class Sipp(Process):
         errors = self._errors.read_text(errors="replace") if self._errors.exists() else ""
         assert code == 0, f"sipp ended with {code}\n{errors[-3000:]}{self.text()[-1500:]}"
 
+    def messages(self) -> str:
+        """Everything sent and received."""
+        return self._messages.read_text(errors="replace")
 
-def _is_bound(port: int) -> bool:
+
+def _is_bound(port: int, host: str = HOST) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError:
             return True
     return False

@@ -46,6 +46,8 @@ class RtpEnd:
         self._peer: tuple[str, int] | None = None
         self._stop = threading.Event()
         self.muted = threading.Event()
+        self.lose_every = 0
+        """Every so many-th packet is numbered and never sent; 0: none."""
         self._digit: deque[bytes] = deque()
         self._digit_type = 101
         self._threads = [threading.Thread(target=self._receive, daemon=True)]
@@ -59,6 +61,30 @@ class RtpEnd:
         for thread in self._threads:
             thread.join(2)
         self._socket.close()
+
+    def play_to(self, host: str, port: int) -> None:
+        """Play to this address, without having heard from it (a sendonly stream)."""
+        self._peer = (host, port)
+
+    def send_raw(self, packet: bytes) -> None:
+        """Any datagram to whom it plays to."""
+        if self._peer is not None:
+            self._socket.sendto(packet, self._peer)
+
+    def spray(self, targets: list[tuple[str, int]], seconds: float, pcm: Pcm) -> None:
+        """Play ``pcm`` to each of ``targets`` from the port its packets always came from."""
+        sound, begin, ssrc = to_ulaw(pcm), time.monotonic(), random.getrandbits(32)
+        for number in range(int(seconds / 0.02)):
+            time.sleep(max(0.0, begin + number * 0.02 - time.monotonic()))
+            spot = number * PACKET % len(sound)
+            header = _HEADER.pack(0x80, 0, number & 0xFFFF, number * PACKET, ssrc)
+            for target in targets:
+                self._socket.sendto(header + sound[spot : spot + PACKET], target)
+
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """Whom it plays to."""
+        return self._peer
 
     def pcm(self) -> Pcm:
         """What was received, each packet at its timestamp's place, gaps silent."""
@@ -127,7 +153,8 @@ class RtpEnd:
             else:
                 event_start = None
             header = _HEADER.pack(0x80, kind, index & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc)
-            if not self.muted.is_set() and self._peer is not None:
+            lost = self.lose_every and index % self.lose_every == self.lose_every - 1
+            if not lost and not self.muted.is_set() and self._peer is not None:
                 self._socket.sendto(header + payload, self._peer)
             self.sent_at.append(time.monotonic())
             index += 1

@@ -40,13 +40,12 @@ async def test_both_legs_reach_the_bus_unmixed(
 
     for party, other in (("customer", "agent"), ("agent", "customer")):
         heard = listener.pcm(call_id, party)  # type: ignore[arg-type]
-        # sipp sleeps unevenly on a busy machine: the jitter buffer may mend a window or two.
-        assert audio.share_heard(heard, said[party]) >= 0.85
+        assert audio.share_heard(heard, said[party]) >= audio.HEARD
         assert max(audio.windows_found(heard, said[other])[0]) < 0.5
 
     answered = listener.last(CallAnswered)
     for chunk in (listener.chunks[call_id, "customer"][0], listener.chunks[call_id, "agent"][0]):
-        assert abs(chunk.epoch - answered.at) < 1.0
+        assert abs(chunk.epoch - answered.at) < 5.0
 
 
 async def test_each_end_hears_the_other(
@@ -58,8 +57,8 @@ async def test_each_end_hears_the_other(
     customer = Sipp(tmp_path, path, port=sip_port(), to=gateway.port)
     processes.append(customer)
     await asyncio.to_thread(customer.check)
-    assert audio.share_heard(ends["agent"].pcm(), audio.bursts(11, 6.0)[: 4 * audio.RATE]) >= 0.85
-    assert audio.share_heard(ends["customer"].pcm(), audio.bursts(12, 6.0)[: 4 * audio.RATE]) >= 0.85
+    assert audio.share_heard(ends["agent"].pcm(), audio.bursts(11, 6.0)[: 4 * audio.RATE]) >= audio.HEARD
+    assert audio.share_heard(ends["customer"].pcm(), audio.bursts(12, 6.0)[: 4 * audio.RATE]) >= audio.HEARD
     assert ends["agent"].missing() == ends["customer"].missing() == 0
 
 
@@ -81,8 +80,17 @@ async def test_hold_is_told_and_does_not_break_the_bridge(
     tmp_path: Path, gateway: Gateway, listener: Listener, processes: list[Process], ends: dict[Party, RtpEnd]
 ) -> None:
     during = "".join(
-        scenario(tmp_path, "uac_reinvite", BEFORE_MS=1500, CSEQ=number, DIRECTION=direction).read_text()
-        for number, direction in ((2, "sendonly"), (3, "inactive"), (4, "sendrecv"))
+        scenario(tmp_path, "uac_reinvite", BEFORE_MS=1000, CSEQ=number, HOST=host, DIRECTION=direction).read_text()
+        for number, (host, direction) in enumerate(
+            (
+                ("0.0.0.0", "sendrecv"),  # the way of RFC 2543
+                ("[media_ip]", "sendrecv"),
+                ("[media_ip]", "sendonly"),
+                ("[media_ip]", "inactive"),
+                ("[media_ip]", "sendrecv"),
+            ),
+            start=2,
+        )
     )
     phone = Sipp(tmp_path, agent(tmp_path, RTP_PORT=ends["agent"].port), port=gateway.agent_port)
     processes.append(phone)
@@ -91,16 +99,17 @@ async def test_hold_is_told_and_does_not_break_the_bridge(
     processes.append(customer)
     await asyncio.to_thread(customer.check, 25)
     await listener.until(lambda: "CallEnded" in listener.kinds(), what="CallEnded")
-    assert listener.kinds() == ["CallStarted", "CallRinging", "CallAnswered", "CallHeld", "CallResumed", "CallEnded"]
+    held = ["CallHeld", "CallResumed"]
+    assert listener.kinds() == ["CallStarted", "CallRinging", "CallAnswered", *held, *held, "CallEnded"]
     assert listener.last(CallHeld).by == listener.last(CallResumed).by == "customer"
     call_id = listener.last(CallEnded).call_id
     await listener.until(lambda: listener.ended(call_id), what="the last chunk of both legs")
 
-    # The clock goes on while nothing is heard: both legs are as long as the call was, to a tenth of a second.
+    # The clock goes on while nothing is heard: both legs are as long as the call, the hold's three seconds included.
     talk = listener.last(CallEnded).at - listener.last(CallAnswered).at
     for party in ("customer", "agent"):
         pcm = listener.pcm(call_id, party)  # type: ignore[arg-type]
-        assert abs(len(pcm) / audio.RATE - talk) < 0.15
+        assert abs(len(pcm) / audio.RATE - talk) < 1.0
         # After the hold both legs are heard again.
         assert np.abs(pcm[-2 * audio.RATE :].astype(np.int32)).mean() > 300
 
@@ -115,11 +124,13 @@ async def test_digits_are_passed_on(
     processes.append(customer)
     await listener.until(lambda: "CallAnswered" in listener.kinds(), what="CallAnswered")
     ends["customer"].send_digit("5")
+    ends["agent"].send_digit("8", payload_type=120)  # the type of our offer
 
-    def events() -> set[int]:
-        return {p.payload[0] for p in ends["agent"].packets if p.payload_type not in (0, 8) and len(p.payload) == 4}
+    def events(party: Party) -> set[int]:
+        return {p.payload[0] for p in ends[party].packets if p.payload_type not in (0, 8) and len(p.payload) == 4}
 
-    await listener.until(lambda: events() == {5}, what="the digit at the agent's end")
+    await listener.until(lambda: events("agent") == {5}, what="the digit at the agent's end")
+    await listener.until(lambda: events("customer") == {8}, what="the digit at the customer's end")
     assert '"5"' not in gateway.err.read_text()
 
 

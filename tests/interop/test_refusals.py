@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from assist.events import CallEnded, CallStarted, Party
+from tests.interop import audio
 from tests.interop.conftest import Listener, need
 from tests.interop.rig import (
     NO_BODY,
@@ -75,11 +76,11 @@ async def test_a_source_that_is_not_allowed_is_forbidden(
     assert listener.events == []
 
 
-async def test_an_invite_without_an_offer_is_not_acceptable(
+async def test_an_offer_without_audio_is_not_acceptable(
     tmp_path: Path, gateway: Gateway, listener: Listener, processes: list[Process]
 ) -> None:
     for _ in range(3):
-        await _refused(tmp_path, gateway, 488, NO_BODY)
+        await _refused(tmp_path, gateway, 488, SDP.replace("m=audio", "m=video"))
     await _short_call(tmp_path, gateway, processes)
 
 
@@ -174,13 +175,25 @@ async def test_malformed_messages_do_not_stop_the_worker(
         await asyncio.sleep(0.05)
     assert gateway.running, gateway.text()[-2000:]
     # Unanswered rejections hold their dialogs until SIP gives up on the ACK (timer H, 32 s).
-    assert not [e for e in listener.events if isinstance(e, CallStarted)]
+    # An INVITE with a caller of 3,000 letters and no body is a late offer, and may ring.
+    assert sum(isinstance(e, CallStarted) for e in listener.events) <= 1
 
 
+@pytest.mark.parametrize(
+    ("setting", "now", "code"),
+    [('"127.0.0.0/8"', '"10.0.0.0/8"', 403), ('\nagent = "ana"', "", 404)],
+    ids=["by-the-gate", "by-the-switchboard"],
+)
 async def test_a_flood_of_refused_calls_does_not_stop_the_worker(
-    tmp_path: Path, real_broker: RealBroker, processes: list[Process], ends: dict[Party, RtpEnd]
+    tmp_path: Path,
+    real_broker: RealBroker,
+    processes: list[Process],
+    ends: dict[Party, RtpEnd],
+    setting: str,
+    now: str,
+    code: int,
 ) -> None:
-    """pjsua2 opens sockets for each offer before it can be refused, and aborts when its queue of 64 is full."""
+    """Past the gate pjsua2 opens sockets for each offer, and aborts when its queue of 64 is full."""
     need("sipp")
     gateway = Gateway(tmp_path, tmp_path)
     processes.append(gateway)
@@ -190,19 +203,27 @@ async def test_a_flood_of_refused_calls_does_not_stop_the_worker(
     customer = Sipp(tmp_path, path, port=sip_port(), to=gateway.port)
     processes.extend([phone, customer])
     await asyncio.to_thread(wait_for, lambda: len(ends["agent"].packets) > 50, 10, "audio at the agent's end")
-    gateway.config.write_text(gateway.config.read_text().replace("127.0.0.0/8", "10.0.0.0/8"))
+    gateway.config.write_text(gateway.config.read_text().replace(setting, now))
     gateway.popen.send_signal(signal.SIGHUP)
     await asyncio.to_thread(wait_for, lambda: bool(gateway.lines("gateway.reloaded")), 5, "the reload")
 
     since = time.monotonic()
-    path = scenario(tmp_path, "uac_expect", CODE=403, BODY=SDP)
+    path = scenario(tmp_path, "uac_expect", CODE=code, BODY=SDP)
     flood = Sipp(tmp_path, path, port=sip_port(), to=gateway.port, calls=150, more=("-r", "150"))
     processes.append(flood)
-    await asyncio.to_thread(wait_for, lambda: len(gateway.lines("gateway.call_refused")) > 25, 10, "refusals")
-    await asyncio.sleep(1.0)
+    if code == 403:
+        # No dialog, no socket; answers are few, and so are the lines.
+        await asyncio.to_thread(wait_for, lambda: bool(gateway.lines("gateway.call_refused")), 10, "refusals")
+        await asyncio.sleep(2.0)
+        lines = gateway.lines("gateway.call_refused")
+        assert 1 <= len(lines) < 10
+        assert all((line["why"], line["trunk"]) == ("source", "") for line in lines)
+    else:
+        await asyncio.to_thread(wait_for, lambda: len(gateway.lines("gateway.call_refused")) > 25, 20, "refusals")
+        await asyncio.sleep(1.0)
     assert gateway.running, gateway.text()[-2000:]
     # The two people of the call that was up hear each other all the while.
-    assert ends["agent"].longest_pause(since) < 0.15
+    assert ends["agent"].longest_pause(since) < audio.STALL_S
     assert ends["agent"].missing() == 0
     flood.end()
     await asyncio.to_thread(customer.check)

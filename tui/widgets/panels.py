@@ -7,6 +7,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from assist import quality
 from assist.events import CardOffered, Language, SentimentChanged
 from assist.strings import say
 from tui import words
@@ -67,7 +68,7 @@ class Header(Widget):
         style = {"negative": "bold $text-warning", "neutral": "", "positive": "bold $text-success"}[sentiment.mood]
         return Content.assemble(
             (say(language, "tui.mood") + " ", "dim"),
-            (words.mood(language, sentiment.mood), style),
+            (words.felt(language, sentiment), style),
             (f" {words.TREND_SYMBOLS[way]} {say(language, f'tui.trend_{way}')}", "dim"),
         )
 
@@ -82,6 +83,11 @@ class Banner(Static):
     def show(self, state: ScreenState, call: CallState | None, waiting: int) -> None:
         """Draw the parts in trouble; ``waiting`` is how much the person did that is not yet sent."""
         lines = [words.degraded(self._language, event) for event in state.degraded(call)]
+        if call is not None and call.live and call.speaking is not None:
+            lead, does = call.speaking
+            lines.insert(0, say(self._language, f"ears.state_{does}", lead=lead))
+        if call is not None and call.live and call.unheard:
+            lines.insert(0, say(self._language, "tui.unheard"))
         if state.link == "down":
             text = say(self._language, "tui.link_down")
             if waiting:
@@ -142,10 +148,14 @@ class CardPanel(Static):
         self._card = card
         self.display = card is not None
         if card is not None:
-            self.border_title = Content.assemble(
-                (say(self._language, "tui.card"), "bold"), f" · {card.title}" if card.title else ""
-            ).markup
-            self.update(Content(card.say).stylize("bold"))
+            kind = say(self._language, "tui.article" if card.source else "tui.card")
+            self.border_title = Content.assemble((kind, "bold"), f" · {card.title}" if card.title else "").markup
+            words = Content(card.say).stylize("bold")
+            if card.source:
+                # The company's words, not ours: whoever reads them aloud must see where they stand.
+                place = say(self._language, "tui.article_source", source=card.source)
+                words = Content.assemble(words, "\n", (place, "dim"))
+            self.update(words)
 
 
 class Checklist(Static):
@@ -230,5 +240,10 @@ class Idle(Static):
         if saved:
             last = max(saved, key=lambda call: call.started_at)
             parts.append("✓ " + say(language, "tui.idle_last_case", case_id=last.case_id) + "\n")
+        scored = state.scored(None)
+        if scored is not None and scored.score is not None:
+            parts.append(
+                say(language, "quality.last_call", total=quality.told_total(scored.score.score, language)) + "\n"
+            )
         parts.append(("\n" + say(language, "tui.idle_hint"), "dim"))
         self.update(Content.assemble(*parts))

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from assist import quality
 from assist.corrections import place_of, target_of
 from assist.events import CasePosted, Language
 from assist.strings import say
@@ -42,7 +43,16 @@ class SummaryPane(Vertical):
 
     def show(self, call: CallState) -> None:
         """Draw what is known of the call's summary and case."""
-        drawn = (call.call_id, call.summary, call.accepted, call.case_id, call.postings, call.tags, call.notes)
+        drawn = (
+            call.call_id,
+            call.summary,
+            call.accepted,
+            call.case_id,
+            call.postings,
+            call.tags,
+            call.notes,
+            call.score,
+        )
         if drawn == self._drawn:
             return
         fresh = not isinstance(self._drawn, tuple) or self._drawn[:2] != drawn[:2]
@@ -121,6 +131,9 @@ class SummaryPane(Vertical):
             lines.append(Content("○ " + say(language, "tui.summary_case_waiting")).stylize("dim"))
         for target in sorted(call.postings):
             lines.append(self._posting(call, target))
+        if call.score is not None:
+            lines.append(Content(quality.told_total(call.score.score, language)).stylize("bold"))
+            lines.append(Content("  " + say(language, "quality.key_hint")).stylize("dim"))
         lines.append(Content(""))
         if call.summary is not None:
             change = say(

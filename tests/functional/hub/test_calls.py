@@ -9,7 +9,16 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from assist import wire
-from assist.events import AgentDid, CallStarted, Event, Heard, TagsChanged
+from assist.events import (
+    AgentDid,
+    CallAnswered,
+    CallRinging,
+    CallStarted,
+    CallTransferred,
+    Event,
+    Heard,
+    TagsChanged,
+)
 from assist.hub.outbound import OutboundQueue
 from assist.hub.server import TOO_SLOW
 from tests.fakes import scripted_call
@@ -97,6 +106,31 @@ async def test_an_agent_sees_own_calls_and_a_lead_all(rig: Rig) -> None:
 
     assert calls_of(ana) == {"hers", "hers2"}
     assert calls_of(lead) == {"hers", "his", "his2", "hers2"}
+
+
+async def test_a_call_goes_to_the_screen_of_whose_phone_rings_now(rig: Rig) -> None:
+    ana, ben, lead = (
+        await rig.connect(),
+        await rig.connect(rig.token("agent", "ben")),
+        await rig.connect(rig.token("lead", "luz")),
+    )
+    for client in (ana, ben, lead):
+        await client.watch()
+    await store(rig, [started("c"), tags("c")])
+    await ana.until_event("TagsChanged", call_id="c")
+    await store(
+        rig, [CallRinging(call_id="c", at=time.time(), agent_id="ben"), CallAnswered(call_id="c", at=time.time())]
+    )
+    await ana.until_event("CallRinging", call_id="c")
+    await ben.until_event("CallAnswered", call_id="c")
+    await lead.until_event("CallAnswered", call_id="c")
+    snapshot = next(m for m in ben.seen if m["op"] == "snapshot" and m["call_id"] == "c")
+    assert [event["type"] for event in snapshot["events"]][:1] == ["CallStarted"]
+    # Hers is another call now; of the first she heard no more.
+    await store(rig, [tags("c"), started("d")])
+    await ana.until_event("CallStarted", call_id="d")
+    hers = [m["event"]["type"] for m in ana.seen if m["op"] == "event" and m["event"]["call_id"] == "c"]
+    assert hers == ["CallStarted", "TagsChanged", "CallRinging"]
 
 
 async def test_watching_one_call_shows_only_that_one(rig: Rig) -> None:
@@ -277,3 +311,25 @@ async def test_there_is_an_end_to_how_many_single_calls_a_screen_watches(rig: Ri
     await client.until("synced", call_id="c199")
     await client.send(op="watch", call_id="c200")
     assert (await client.until("error"))["code"] == "bad_message"
+
+
+async def test_a_call_that_goes_to_a_colleague_leaves_the_first_screen(rig: Rig) -> None:
+    ana, bea = await rig.connect(), await rig.connect(rig.token(subject="bea"))
+    await ana.watch()
+    await bea.watch()
+    events = now_shifted(scripted_call.mid_call("es"))
+    moved = CallTransferred(call_id=CALL, at=time.time(), target="sip:bea@pbx", agent_id="bea", by_agent="ana")
+    await store(rig, [*events[:-1], moved, tags()])
+    # The one who has it now sees all of it, the one before nothing after the transfer.
+    snapshot = await bea.until("snapshot", call_id=CALL)
+    state = fold_all(CALL, decoded(snapshot["events"]))
+    assert (state.agent_id, bool(state.lines)) == ("bea", True)
+    await bea.until_event("TagsChanged")
+    await ana.until_event("CallTransferred", agent_id="bea")
+    await store(rig, [started("next"), tags("next")])
+    await ana.until_event("TagsChanged", call_id="next")
+    assert [m["event"]["type"] for m in ana.seen if m["op"] == "event"][-3:] == [
+        "CallTransferred",
+        "CallStarted",
+        "TagsChanged",
+    ]

@@ -40,8 +40,8 @@ def shown(language: str, pcm: Pcm) -> list[str]:
 @pytest.mark.models
 @pytest.mark.parametrize("language", ["es", "en"])
 def test_tones_noise_and_made_music_give_no_words(language: str) -> None:
-    kinds = nonspeech.kinds(RATE, seconds=12)
-    assert sum(pcm.size for pcm in kinds.values()) >= 500 * RATE
+    kinds = nonspeech.kinds(RATE, seconds=7)
+    assert sum(pcm.size for pcm in kinds.values()) >= 290 * RATE
     assert {name: texts for name, pcm in kinds.items() if (texts := shown(language, pcm))} == {}
 
 
@@ -52,7 +52,9 @@ def test_hold_music_gives_no_words(language: str) -> None:
     if not tracks:
         pytest.skip(f"no hold music (apt install {nonspeech.MOH_PACKAGE})")
     assert sum(pcm.size for pcm in tracks.values()) >= 600 * RATE
-    through = {name: nonspeech.through_ulaw(pcm) for name, pcm in tracks.items()}
+    # Whether it is speech is asked in the same way for both: each language hears one half of every track.
+    parts = {name: pcm[: pcm.size // 2] if language == "es" else pcm[pcm.size // 2 :] for name, pcm in tracks.items()}
+    through = {name: nonspeech.through_ulaw(pcm) for name, pcm in parts.items()}
     assert {name: texts for name, pcm in through.items() if (texts := shown(language, pcm))} == {}
 
 

@@ -1,7 +1,6 @@
 """A whole call through a real broker, the session service and a real SQLite file, with and without a crash."""
 
 import asyncio
-import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
@@ -28,7 +27,7 @@ from assist.store.engine import open_for_reading
 from assist.store.reader import CaseFile, read_case
 from assist.store.service import CaseService
 from tests.support import RealBroker, eventually
-from tests.unit.decide.calls import demo_events
+from tests.unit.decide.calls import demo_events, shifted
 
 
 class Recorder:
@@ -51,20 +50,6 @@ def case_of(settings: Settings, call_id: str) -> CaseFile:
             return read_case(connection, call_id)
     finally:
         engine.dispose()
-
-
-def shifted(events: list[Event]) -> list[Event]:
-    """The same call, ending now: ticks run by the real clock."""
-    import time
-
-    by = time.time() - events[-1].at
-    moved: list[Event] = []
-    for event in events:
-        changes = {"at": event.at + by}
-        if isinstance(event, Heard):
-            changes |= {"t0": event.t0 + by, "t1": event.t1 + by}
-        moved.append(dataclasses.replace(event, **changes))
-    return moved
 
 
 async def send(bus: Bus, events: list[Event]) -> None:

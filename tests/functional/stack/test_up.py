@@ -13,6 +13,7 @@ import pytest
 
 from assist.config import Settings
 from assist.demo.run import choose_ports
+from gateway.edge.presence import find_binary
 from tests.support import alive, eventually
 
 pytestmark = pytest.mark.timeout(120)
@@ -25,8 +26,13 @@ def config(tmp_path: Path) -> Path:
     path.write_text(
         f'language = "en"\ndata_dir = "{tmp_path / "data"}"\nmodels_dir = "{Settings().models_path}"\n'
         f"[gateway]\nport = {ports.sip}\nworkers = 1\nrtp_start = {ports.rtp}\n"
-        f'[asr]\nworkers = 1\nlanguages = ["es"]\n[hub]\nport = {ports.hub}\n'
+        f"[edge]\ninner_port = {choose_ports().sip}\n"
+        f"[booth]\nport = {ports.agent_phone}\nrtp_start = {ports.rtp + 100}\n"
+        f'[[lead]]\nid = "luz"\nsip = "sip:luz@127.0.0.1:{ports.customer_phone}"\nqueues = ["*"]\n'
+        f'[[tap]]\nname = "fs"\nprotocol = "freeswitch"\nsecret = "file:{tmp_path / "secret"}"\nagent = "agent"\n'
+        f'[taps]\nport = 0\n[asr]\nworkers = 1\nlanguages = ["es"]\n[hub]\nport = {ports.hub}\n'
     )
+    (tmp_path / "secret").write_text("of this test")
     return path
 
 
@@ -56,8 +62,26 @@ def complaint(result: subprocess.CompletedProcess[str]) -> str:
     return last
 
 
+async def heard(stream: asyncio.StreamReader, words: str) -> str:
+    """The first line with these words in it."""
+    while True:
+        line = (await asyncio.wait_for(stream.readline(), 20)).decode()
+        if words in line or not line:
+            return line
+
+
+def add(config: Path, text: str) -> None:
+    config.write_text(config.read_text() + text)
+
+
+def restarted(status: Path) -> list[str]:
+    """Parts that have been started again and are ready."""
+    parts = json.loads(status.read_text())["services"]
+    return [name for name, part in parts.items() if part["restarts"] and part["state"] == "ready"]
+
+
 @pytest.mark.models
-async def test_up_reports_serves_and_leaves_nothing_running(config: Path) -> None:
+async def test_up_reports_serves_and_leaves_nothing_running(config: Path, tmp_path: Path) -> None:
     up = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "assist", "--config", str(config), "up",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
@@ -69,12 +93,19 @@ async def test_up_reports_serves_and_leaves_nothing_running(config: Path) -> Non
         assert lines[-1], f"up ended early: {lines}"
     status = json.loads((await asyncio.to_thread(apuntador, "--config", str(config), "status", "--json")).stdout)
     pids = [part["pid"] for part in status["services"].values()]
-    assert set(status["services"]) == {"broker", "assist", "transcriber.0", "gateway.0"}
+    parts = {"broker", "assist", "transcriber.0", "gateway.0", "gateway.taps", "gateway.booth.0"}
+    assert set(status["services"]) == parts | ({"edge"} if find_binary() else set())
     assert all(part["state"] == "ready" for part in status["services"].values())
     assert all(alive(pid) for pid in pids)
 
+    add(config, '[[trunk]]\nname = "local"\nagent = "agent"\nallow = ["127.0.0.0/8", "10.9.0.0/16"]\n')
     up.send_signal(signal.SIGHUP)
-    assert b"Settings read again" in await asyncio.wait_for(up.stdout.readline(), 10)
+    assert "Settings read again" in await heard(up.stdout, "Settings read again")
+    if find_binary():
+        # The edge starts again with the other trunk, and nothing else does.
+        assert "10.9.0.0/16" in (tmp_path / "data" / "run" / "kamailio.cfg").read_text()
+        path = tmp_path / "data" / "run" / "status.json"
+        await eventually(lambda: restarted(path) == ["edge"], 10, "the edge's second start")
 
     second = await asyncio.to_thread(apuntador, "--config", str(config), "up")
     assert "a stack already runs" in complaint(second)
@@ -87,7 +118,9 @@ async def test_up_reports_serves_and_leaves_nothing_running(config: Path) -> Non
     assert "No stack runs" in after.stderr
 
 
-@pytest.mark.parametrize(("section", "kind"), [("hub", socket.SOCK_STREAM), ("gateway", socket.SOCK_DGRAM)])
+@pytest.mark.parametrize(
+    ("section", "kind"), [("hub", socket.SOCK_STREAM), ("gateway", socket.SOCK_DGRAM), ("booth", socket.SOCK_DGRAM)]
+)
 def test_a_busy_port_is_named(config: Path, section: str, kind: socket.SocketKind) -> None:
     with socket.socket(socket.AF_INET, kind) as taken:
         taken.bind(("127.0.0.1", port_of(config, section)))
@@ -114,6 +147,13 @@ def test_an_unknown_key_is_named(config: Path) -> None:
 def test_a_data_directory_that_cannot_be_written(config: Path, tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file where a folder should be")
     assert "set data_dir" in complaint(apuntador("--config", str(config), "up"))
+
+
+def test_a_survey_recording_that_can_not_be_played_is_named(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.wav").write_text("no sound")
+    question = f'[[survey.question]]\nid = "own"\nprompt = {{ es = "{tmp_path / "own.wav"}" }}\n'
+    config.write_text(config.read_text() + question)
+    assert "own.wav: no WAV file" in complaint(apuntador("--config", str(config), "check"))
 
 
 def test_check_accepts_what_is_right(config: Path) -> None:

@@ -59,7 +59,7 @@ def claim(call_id: str, attempt: int = 0) -> Claim:
 async def take(bus: Bus, call_id: str) -> ClaimAnswer:
     """Ask as the gateway does."""
     for attempt in range(100):
-        answer = await bus.claim(claim(call_id, attempt))
+        answer = await bus.claim(claim(call_id, attempt), timeout=5)
         if answer is not None and answer.accepted:
             return answer
     raise AssertionError(f"nobody took {call_id}")
@@ -145,7 +145,7 @@ async def test_a_call_goes_where_there_is_room(bus: Bus, start: Callable[..., ob
 
 async def test_a_transcriber_alone_takes_a_call_at_once(bus: Bus, start: Callable[..., object], engine: Engine) -> None:
     await start(engine)  # type: ignore[misc]
-    answers = [await bus.claim(claim(f"c{number}")) for number in range(6)]
+    answers = [await bus.claim(claim(f"c{number}"), timeout=5) for number in range(6)]
     assert [answer is not None and answer.accepted for answer in answers] == [True] * 6, answers
 
 

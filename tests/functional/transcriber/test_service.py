@@ -133,7 +133,7 @@ async def settled(bus: Bus, call_id: str = "c1") -> bool:
 
 
 async def test_both_legs_are_heard_and_the_end_is_told_once(bus: Bus, service: TranscriberService) -> None:
-    answer = await bus.claim(claim())
+    answer = await bus.claim(claim(), timeout=5)
     assert answer is not None
     assert answer.accepted
     await speak(bus, "customer", 0, 4, end=True)
@@ -148,27 +148,27 @@ async def test_both_legs_are_heard_and_the_end_is_told_once(bus: Bus, service: T
 
 
 async def test_what_it_cannot_do_it_declines_with_a_reason(bus: Bus, service: TranscriberService) -> None:
-    foreign = await bus.claim(claim(language="en"))
+    foreign = await bus.claim(claim(language="en"), timeout=5)
     assert foreign is not None
     assert (foreign.accepted, foreign.reason) == (False, "no model for en")
     for call_id in ("c1", "c2"):
-        answer = await bus.claim(claim(call_id))
+        answer = await bus.claim(claim(call_id), timeout=5)
         assert answer is not None
         assert answer.accepted
-    full = await bus.claim(claim("c3"))
+    full = await bus.claim(claim("c3"), timeout=5)
     assert full is not None
     assert (full.accepted, full.reason) == (False, "full")
-    again = await bus.claim(claim("c1"))
+    again = await bus.claim(claim("c1"), timeout=5)
     assert again is not None
     assert again.accepted
 
 
 async def test_a_successor_says_nothing_twice_and_leaves_nothing_out(bus: Bus, service: TranscriberService) -> None:
-    await bus.claim(claim())
+    await bus.claim(claim(), timeout=5)
     await speak(bus, "customer", 0, 3)
     await eventually_async(lambda: _has(bus, ["0", "1", "2"]))
     # The gateway's last heartbeat was a little old: it asks from before the last stored final.
-    await bus.claim(claim(customer=2 * UTTERANCE))
+    await bus.claim(claim(customer=2 * UTTERANCE), timeout=5)
     await speak(bus, "customer", 2, 3, end=True, replay=True)
     await speak(bus, "agent", 0, 1, end=True)
     await eventually_async(lambda: settled(bus))
@@ -186,7 +186,7 @@ async def test_beats_name_what_is_settled_and_stored(bus: Bus, service: Transcri
         beats.append(beat)
 
     await bus.follow_beats(on_beat)
-    await bus.claim(claim())
+    await bus.claim(claim(), timeout=5)
     await speak(bus, "customer", 0, 3)
     await eventually(lambda: bool(beats) and beats[-1].done.get("c1", {}).get("customer") == 3 * UTTERANCE)
     assert beats[-1].worker_id == service.worker_id
@@ -195,7 +195,7 @@ async def test_beats_name_what_is_settled_and_stored(bus: Bus, service: Transcri
 
 async def test_one_failing_utterance_costs_only_itself(bus: Bus, service: TranscriberService) -> None:
     CountingStream.failing = {1}
-    await bus.claim(claim())
+    await bus.claim(claim(), timeout=5)
     await speak(bus, "customer", 0, 4, end=True)
     await speak(bus, "agent", 0, 1, end=True)
     await eventually_async(lambda: settled(bus))
@@ -210,7 +210,7 @@ async def test_an_utterance_that_always_fails_is_given_up(bus: Bus, service: Tra
         done.append(beat.done.get("c1", {}).get("customer", 0))
 
     await bus.follow_beats(on_beat)
-    await bus.claim(claim())
+    await bus.claim(claim(), timeout=5)
     await speak(bus, "customer", 0, 2)
     await eventually(lambda: bool(done) and done[-1] == 2 * UTTERANCE, what="giving it up")
     await speak(bus, "customer", 2, 2, end=True)
@@ -220,7 +220,7 @@ async def test_an_utterance_that_always_fails_is_given_up(bus: Bus, service: Tra
 
 
 async def test_a_replay_of_legs_that_have_ended_is_ours_to_the_end(bus: Bus, service: TranscriberService) -> None:
-    await bus.claim(claim())
+    await bus.claim(claim(), timeout=5)
     for party in ("customer", "agent"):
         await speak(bus, party, 0, 2, end=True, replay=True)
     await eventually_async(lambda: settled(bus), what="the settled transcript")
@@ -228,7 +228,7 @@ async def test_a_replay_of_legs_that_have_ended_is_ours_to_the_end(bus: Bus, ser
 
 
 async def test_a_call_that_another_took_over_is_let_go(bus: Bus, service: TranscriberService) -> None:
-    await bus.claim(claim())
+    await bus.claim(claim(), timeout=5)
     await speak(bus, "customer", 0, 2)
     await eventually_async(lambda: _has(bus, ["0", "1"]))
     await speak(bus, "customer", 0, 2, replay=True)
@@ -238,8 +238,8 @@ async def test_a_call_that_another_took_over_is_let_go(bus: Bus, service: Transc
 
 async def test_calls_share_the_thread_fairly(bus: Bus, service: TranscriberService) -> None:
     CountingStream.slow_s = 0.02
-    await bus.claim(claim("c1"))
-    await bus.claim(claim("c2"))
+    await bus.claim(claim("c1"), timeout=5)
+    await bus.claim(claim("c2"), timeout=5)
     await asyncio.gather(speak(bus, "customer", 0, 20), speak(bus, "customer", 0, 20, call_id="c2"))
     order: list[str] = []
 

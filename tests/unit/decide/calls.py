@@ -1,13 +1,14 @@
 """Calls to put through the core: a builder for short ones, and the two demo conversations as events."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 
 from assist.decide.core import step
 from assist.decide.kit import Kit
+from assist.decide.lexicon import LexiconBaseline
 from assist.decide.playbook import Playbook, parse
-from assist.decide.sentiment import LexiconBaseline
 from assist.decide.state import SessionState, Stimulus, Tick
 from assist.demo.conversation import load
 from assist.events import (
@@ -191,3 +192,15 @@ def with_ticks(events: Iterable[Event], every: float = 0.25) -> list[Stimulus]:
         last = event.at if last is None else last
         mixed.append(event)
     return mixed
+
+
+def shifted(events: list[Event]) -> list[Event]:
+    """The same call, ending now: ticks run by the real clock."""
+    by = time.time() - events[-1].at
+    moved: list[Event] = []
+    for event in events:
+        changes = {"at": event.at + by}
+        if isinstance(event, Heard):
+            changes |= {"t0": event.t0 + by, "t1": event.t1 + by}
+        moved.append(replace(event, **changes))
+    return moved

@@ -3,8 +3,11 @@
 import pytest
 
 from assist.decide.kit import Kit
+from assist.decide.lexicon import LexiconBaseline
+from assist.decide.taxonomy import parse as taxonomy
 from assist.events import CardOffered, CardWithdrawn, Event
-from tests.unit.decide.calls import Call, kit_of, packaged_kit
+from tests.unit.decide.calls import Call, kit_of, packaged_kit, playbook
+from tests.unit.decide.word_encoder import WordEncoder
 
 BOOK = """
 cards_per_call: 3
@@ -203,3 +206,185 @@ def test_ordinary_lines_offer_nothing(language: str, line: str) -> None:
     call = Call(packaged_kit("es" if language == "es" else "en"))
     call.answer()
     assert offered(call.say("customer", line, 5)) == []
+
+
+MEANT = """
+cards_per_call: 3
+cooldown_s: 5
+cards:
+  - id: late
+    title: Pedido atrasado
+    say: "Ubico su paquete ahora mismo."
+    priority: 60
+    when:
+      customer: [pedido atrasado]
+      customer_examples: [mi pedido todavía no llega, el paquete que compré no llega, sigo esperando mi pedido]
+  - id: refund
+    title: Espera su reembolso
+    say: "Reviso en qué va el reembolso."
+    priority: 90
+    when:
+      customer: [reembolso atrasado]
+      customer_examples: [mi reembolso todavía no llega, el reembolso que pedí no llega, sigo esperando mi reembolso]
+    not_examples: [quiero pedir un reembolso]
+"""
+
+
+def meant_call() -> Call:
+    call = Call(Kit(playbook(f"name: test\nlanguage: es\n{MEANT}"), LexiconBaseline(), meaning=WordEncoder()))
+    call.answer()
+    return call
+
+
+def test_by_meaning_the_card_wins_that_the_line_is_about_not_the_more_important_one() -> None:
+    call = meant_call()
+    spots = {card.id: card.spot("customer") for card in call.kit.playbook.cards}
+    text = "hola buenas, el pedido que compré todavía no llega"
+    assert call.kit.spotted(spots["refund"], text, whole=True) > 0.8  # near to both
+    assert offered(call.say("customer", text, 5)) == ["late"]
+    call.tick(11)
+    call.tick(16)
+    assert offered(call.decided) == ["late"]
+
+
+def test_ordinary_talk_and_counter_examples_win_too() -> None:
+    call = meant_call()
+    assert offered(call.say("customer", "quiero pedir un reembolso", 5)) == []
+    assert offered(call.say("customer", "gracias, espere un momento por favor", 9)) == []
+
+
+REASONS = """
+name: tienda
+language: es
+reasons:
+  - id: order_late
+    label: Pedido que no llega
+    examples: [mi pedido no llega y sigo esperando, el paquete que compré todavía no llega, dónde anda mi encomienda]
+  - id: invoice
+    label: Factura
+    examples: [necesito la factura de una compra, me falta la factura con mi razón social]
+  - id: refund
+    label: Reembolso
+    examples: [mi reembolso todavía no llega, el reembolso que pedí no llega, sigo esperando mi reembolso]
+"""
+
+
+def lent(text: str = MEANT) -> Call:
+    own = taxonomy(REASONS, "tienda.yaml")
+    book = playbook(f"name: test\nlanguage: es\n{text}")
+    call = Call(Kit(book, LexiconBaseline(), meaning=WordEncoder(), taxonomies=(own,)))
+    call.answer()
+    return call
+
+
+def test_a_card_borrows_the_examples_of_the_reason_that_its_own_are_about() -> None:
+    text = "dónde anda mi encomienda"
+    assert meant_call().kit.contest.shares(text).get("late", 0.0) < 0.05  # type: ignore[union-attr]
+    contest = lent().kit.contest
+    assert contest is not None
+    assert contest.loans() == {"late": "Pedido que no llega", "refund": "Reembolso"}
+    assert contest.shares(text)["late"] > 0.35
+    kept = lent(MEANT.replace("priority: 60", "priority: 60\n    borrow: false")).kit.contest
+    assert kept is not None
+    assert "late" not in kept.loans()
+
+
+def test_a_clear_match_needs_no_more_than_to_be_the_likeliest_card() -> None:
+    contest = meant_call().kit.contest
+    assert contest is not None
+    near, text = "el paquete que compré no llega", "mi pedido por favor"
+    assert 0.05 < contest.shares(text)["late"] < 0.35
+    assert not contest.agrees("late", text, 0.9, opening=True)
+    assert contest.agrees("late", text, 1.0, opening=True)
+    assert not contest.agrees("refund", text, 1.0, opening=True)
+    assert contest.agrees("late", near, 0.87, opening=False)
+
+
+def test_what_answers_the_agent_must_be_clearer_than_what_opens_the_call() -> None:
+    text = "mi pedido que compré todavía está en camino"
+    first, later = meant_call(), meant_call()
+    assert offered(first.say("customer", text, 5)) == ["late"]
+    for n, said in enumerate(("buenas tardes señorita cómo está", "sí claro", "es a nombre de Jairo Restrepo")):
+        later.say("customer", said, 3 + n)
+    assert offered(later.say("customer", text, 9)) == []
+    assert offered(later.say("customer", "mi pedido no llega", 12)) == []  # clear, but as short as an answer
+    clear = "el paquete que compré todavía no llega y sigo esperando mi pedido"
+    assert offered(later.say("customer", clear, 15)) == ["late"]
+
+
+def test_a_phrase_as_it_is_written_needs_no_contest() -> None:
+    assert offered(meant_call().say("customer", "tengo un reembolso atrasado y un pedido", 5)) == ["refund"]
+
+
+def test_what_was_said_while_a_card_was_up_waits_for_the_screen(call: Call) -> None:
+    assert offered(call.say("customer", "quiero cancelar", 5)) == ["stay"]
+    assert offered(call.say("customer", "me cobraron dos veces", 8)) == []
+    call.did("card_taken", target="c1-1", at=20)
+    assert offered(call.tick(26)) == ["refund"]
+
+
+def test_but_not_for_ever(call: Call) -> None:
+    call.say("customer", "quiero cancelar", 5)
+    call.say("customer", "me cobraron dos veces", 8)
+    call.tick(34)  # the first card's time is over, and the words are old
+    call.tick(45)
+    assert "refund" not in offered(call.decided)
+
+
+def test_the_talk_goes_on_past_a_card_that_matters_more() -> None:
+    call = Call(kit_of(BOOK.replace("priority: 50", "priority: 10")))
+    call.answer()
+    assert offered(call.say("customer", "quiero cancelar", 5)) == ["stay"]
+    assert offered(call.say("customer", "me cobraron dos veces", 10)) == []
+    assert offered(call.tick(17.5)) == ["refund"]
+
+
+def test_two_subjects_in_one_breath_both_have_their_turn() -> None:
+    call = Call(kit_of(BOOK))
+    call.answer()
+    assert offered(call.say("customer", "me cobraron dos veces y quiero cancelar", 5)) == ["stay"]
+    assert offered(call.tick(10)) == []
+    assert offered(call.tick(14)) == ["refund"]
+
+
+def test_but_of_one_line_only_what_was_said_as_it_is_written() -> None:
+    call = meant_call()
+    assert offered(call.say("customer", "el pedido que compré todavía no llega y tengo un reembolso atrasado", 5)) == [
+        "refund"
+    ]
+    call.tick(14)
+    call.tick(20)
+    assert offered(call.decided) == ["refund"]
+
+
+def test_but_what_is_urgent_stays_longer() -> None:
+    call = Call(kit_of(BOOK.replace("priority: 80", "priority: 95")))
+    call.answer()
+    assert offered(call.say("customer", "quiero cancelar", 5)) == ["stay"]
+    call.say("customer", "me cobraron dos veces", 14)
+    assert offered(call.tick(20)) == []
+    assert offered(call.tick(26)) == ["refund"]
+
+
+def test_a_card_that_was_read_makes_room_for_what_is_said_after_it() -> None:
+    book = BOOK.replace("priority: 80", "priority: 65")
+    call = Call(kit_of(book))
+    call.answer()
+    assert offered(call.say("customer", "quiero cancelar", 5)) == ["stay"]
+    assert offered(call.say("customer", "me cobraron dos veces", 10)) == []
+    assert offered(call.tick(17.5)) == ["refund"]
+    assert gone(call.decided) == ["replaced"]
+
+
+def test_of_two_phrases_in_a_line_the_one_it_is_about_comes_first_unless_the_other_matters_much_more() -> None:
+    text = "tengo un pedido atrasado o un reembolso atrasado, sigo esperando mi pedido y el paquete no llega"
+    for priority, first in ((75, "late"), (90, "refund")):
+        book = playbook(f"name: test\nlanguage: es\n{MEANT.replace('priority: 90', f'priority: {priority}')}")
+        call = Call(Kit(book, LexiconBaseline(), meaning=WordEncoder()))
+        call.answer()
+        assert offered(call.say("customer", text, 5)) == [first]
+
+
+def test_what_keeps_a_card_away_also_takes_it_away(call: Call) -> None:
+    assert offered(call.say("customer", "me cobraron dos veces", 5)) == ["refund"]
+    assert gone(call.say("customer", "no, perdón, no me cobraron, era otra tienda", 9)) == ["no_longer_true"]

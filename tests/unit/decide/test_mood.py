@@ -2,7 +2,8 @@
 
 import pytest
 
-from assist.decide.sentiment import LexiconBaseline, mood_of, trend_of
+from assist.decide.lexicon import LexiconBaseline
+from assist.decide.sentiment import mood_of, trend_of
 from assist.events import (
     AlertCleared,
     AlertRaised,

@@ -7,9 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assist.corrections import target_of
-from assist.decide.summary import BY_AGENT
-from assist.events import CallEnded, Event, Language, Party, SummaryDrafted
-from tests.unit.decide.calls import T0, Call, packaged_kit
+from assist.decide.handover import hand_over
+from assist.decide.kit import Kit
+from assist.decide.lexicon import Tendency
+from assist.decide.summary import BY_AGENT, moods
+from assist.events import CallEnded, CallTransferred, Event, HandOverDrafted, Language, Party, SummaryDrafted
+from tests.unit.decide.calls import T0, Call, heard, packaged_kit, playbook
 
 CALLS: dict[Language, list[tuple[Party, str]]] = {
     "es": [
@@ -223,3 +226,130 @@ def test_nothing_without_evidence(lines: list[Any], language: Language) -> None:
         assert set(item.evidence) <= known
     for tag in call.summary.tags:
         assert set(tag.evidence) <= known
+
+
+def test_hand_over_tells_only_what_was_said_by_then() -> None:
+    call = spoken("es")
+    early = hand_over(call.state, call.kit, T0 + 14)
+    assert [item.slot for item in early.items if item.slot in ("reason", "done", "promise")] == ["reason"]
+    late = hand_over(call.state, call.kit, T0 + 60)
+    assert {"done", "promise", "next_step"} <= {item.slot for item in late.items}
+    assert late.cause == "asked"
+    assert not any(item.slot == "outcome" for item in late.items)
+
+
+def test_a_hand_over_is_made_when_asked_for_and_when_transferred() -> None:
+    call = spoken("es")
+    asked = [event for event in call.did("hand_over", at=45) if isinstance(event, HandOverDrafted)]
+    assert [(event.cause, event.at) for event in asked] == [("asked", T0 + 45)]
+    moved = call.give(CallTransferred(call_id=call.call_id, at=T0 + 50, target="sip:luis@pbx"))
+    made = [event for event in moved if isinstance(event, HandOverDrafted)]
+    assert [(event.cause, event.target) for event in made] == [("transferred", "sip:luis@pbx")]
+    # Delivered again it is known; it is no summary, and the one at the end is the first.
+    again = call.give(CallTransferred(call_id=call.call_id, at=T0 + 50, target="sip:luis@pbx"))
+    assert not any(isinstance(event, HandOverDrafted) for event in again)
+    assert call.state.summary is None
+    call.end(60)
+    assert call.summary.revision == 1
+    assert not any(isinstance(event, HandOverDrafted) for event in call.did("hand_over", at=70))
+
+
+def test_a_call_that_goes_to_a_colleague_is_handed_over_in_itself_and_goes_on() -> None:
+    call = spoken("es")
+    moved = CallTransferred(call_id=call.call_id, at=T0 + 50, target="sip:luis@pbx", agent_id="luis", by_agent="ana")
+    (made,) = [event for event in call.give(moved) if isinstance(event, HandOverDrafted)]
+    assert (made.from_call, made.target, bool(made.items)) == (call.call_id, "sip:luis@pbx", True)
+    assert not any(isinstance(event, HandOverDrafted) for event in call.give(moved))
+    assert (call.state.agent_id, call.state.transferred_to) == ("luis", "")
+    call.end(60)
+    # The case is the colleague's, whatever comes of it: it was not transferred away.
+    assert call.summary.outcome != "transferred"
+
+
+def test_nothing_is_handed_over_before_the_answer() -> None:
+    call = Call(packaged_kit("es"))
+    assert not any(isinstance(event, HandOverDrafted) for event in call.did("hand_over", at=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Si nos manda los papeles, le respondemos en tres días hábiles.", False),
+        ("No le puedo prometer que sea mañana.", False),
+        ("Podría ser el lunes a la mañana o el martes.", False),
+        ("¿Le mando el técnico el martes?", False),
+        ("Su tarjeta venció el viernes.", False),
+        ("El técnico llega el martes entre ocho y doce.", True),
+        ("Le respondemos en tres días hábiles.", True),
+        ("Ya programé la visita para el martes.", True),
+    ],
+)
+def test_only_what_is_promised_outright_is_a_promise(text: str, kept: bool) -> None:
+    call = spoken("es", [*CALLS["es"][:2], ("agent", text), ("customer", "ajá")])
+    call.end(60)
+    assert bool(call.slot("promise")) == kept
+
+
+def test_sums_that_were_offered_and_refused_are_none() -> None:
+    lines: list[tuple[Party, str]] = [
+        ("customer", "Quiero cancelar el plan, me cobraron 300 pesos de más."),
+        ("agent", "Le puedo ofrecer un descuento de 50 pesos."),
+        ("customer", "No, no me interesa."),
+    ]
+    call = spoken("es", lines)
+    call.end(60)
+    assert call.slot("amount") == ["300 pesos"]
+
+
+def test_the_message_holds_nothing_but_items() -> None:
+    call = spoken("en")
+    call.end(60)
+    told = [line.removeprefix("- ") for line in call.summary.message.splitlines() if line.startswith("- ")]
+    assert told
+    assert set(told) <= {item.text for item in call.summary.items}
+
+
+class Felt:
+    """A mood model that is told how each line sounds: probability of a bad and of a good mood."""
+
+    name = "told"
+
+    def __init__(self, lines: dict[str, tuple[float, float]]) -> None:
+        self.lines = lines
+
+    def read(self, text: str, language: Language) -> Tendency:
+        bad, good = self.lines[text]
+        return Tendency(bad, 1 - bad - good, good, intensity=0.1)
+
+    def score(self, text: str, language: Language) -> float:
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ("felt", "start", "end", "evidence"),
+    [
+        # One line that may well be a complaint tells how they came, what is said without feeling tells nothing.
+        ([(0.1, 0.1), (0.4, 0.2), (0.0, 0.05), (0, 0.1), (0.1, 0), (0.0, 0.9)], "negative", "positive", ("c1", "c5")),
+        ([(0.2, 0.1), (0.3, 0.1), (0.1, 0.1), (0.1, 0.1), (0.1, 0.1), (0.1, 0.1)], "neutral", "neutral", ()),
+        (
+            [(0.9, 0.0), (0.1, 0.1), (0.1, 0.1), (0.0, 0.1), (0.9, 0.0), (0.8, 0.1)],
+            "negative",
+            "negative",
+            ("c0", "c4"),
+        ),
+        # What is said in the middle belongs to neither end.
+        ([(0.0, 0.1)] * 3 + [(0.9, 0.0)] * 3 + [(0.0, 0.0)] * 3, "neutral", "neutral", ()),
+        # Of two turns one is the start and one the end; of one both.
+        ([(0.8, 0.1), (0.1, 0.8)], "negative", "positive", ("c0", "c1")),
+        ([(0.0, 0.9)], "positive", "positive", ("c0",)),
+        ([], "neutral", "neutral", ()),
+    ],
+)
+def test_the_mood_at_either_end(
+    felt: list[tuple[float, float]], start: str, end: str, evidence: tuple[str, ...]
+) -> None:
+    kit = Kit(playbook("name: test\nlanguage: es\n"), Felt({f"frase {n}": one for n, one in enumerate(felt)}))
+    lines = [heard("customer", f"frase {n}", 3.0 * n, 3.0 * n + 2, uid=f"c{n}") for n in range(len(felt))]
+    began, ended, items = moods(lines, kit)
+    assert (began, ended) == (start, end)
+    assert [item.evidence for item in items] == ([evidence] if evidence else [])

@@ -76,13 +76,13 @@ class MediaClock:
         return [number * FRAME_S - (true - begin) for (number, _), true in zip(taken, self.true_times, strict=True)]
 
 
-@given(stalls=st.dictionaries(st.integers(1, 359_000), st.floats(0.02, 8.0), max_size=12), seed=st.integers(0, 99))
+@given(stalls=st.dictionaries(st.integers(1, 119_000), st.floats(0.02, 8.0), max_size=12), seed=st.integers(0, 99))
 @settings(max_examples=3, deadline=None)
-def test_frames_keep_their_time_for_two_hours_whatever_the_clock_leaves_out(
+def test_frames_keep_their_time_for_forty_minutes_whatever_the_clock_leaves_out(
     stalls: dict[int, float], seed: int
 ) -> None:
     clock, random = MediaClock(), Random(seed)
-    for number in range(360_000):  # two hours
+    for number in range(120_000):  # forty minutes
         clock.tick(stalls.get(number, 0.0), random.uniform(0, 0.012))
     errors = clock.errors()
     settling = {n + k for n in stalls for k in range(60)}

@@ -60,7 +60,7 @@ def test_the_display_name_is_kept_and_cleaned() -> None:
 
 @given(st.text(max_size=300))
 def test_no_input_breaks_out_of_the_from_header(text: str) -> None:
-    header = routing.from_header(text, "10.0.0.9", 5060)
+    header = routing.from_header(text, "10.0.0.9:5060")
     assert header.startswith('"')
     assert header.count('"') == 2
     assert header.count("<") == header.count(">") == 1
@@ -72,3 +72,12 @@ def test_no_input_breaks_out_of_the_from_header(text: str) -> None:
 @given(st.text(max_size=60))
 def test_any_source_text_gives_an_answer(text: str) -> None:
     routing.choose_trunk(TRUNKS, text)
+
+
+def test_an_edge_that_knows_the_trunk_names_it() -> None:
+    one = Trunk(name="one", allow=("10.0.0.0/8",), agent="a")
+    two = Trunk(name="two", allow=("10.0.0.0/8",), agent="a")
+    assert routing.choose_trunk((one, two), "10.1.1.1:5060", "two") is two
+    assert routing.choose_trunk((one, two), "10.1.1.1:5060") is one
+    assert routing.choose_trunk((one, two), "11.1.1.1:5060", "two") is None
+    assert routing.choose_trunk((one, two), "10.1.1.1:5060", "three") is None

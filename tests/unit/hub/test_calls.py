@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from assist.errors import AuthError
-from assist.events import AgentDid, CallEnded, Degraded, Event, LeadDid, TagsChanged
+from assist.events import AgentDid, CallAnswered, CallEnded, CallRinging, Degraded, Event, LeadDid, TagsChanged
 from assist.hub import calls, rights
 from assist.hub.auth import Principal
 from assist.hub.calls import CallBook
@@ -109,3 +109,17 @@ def test_who_may_do_what() -> None:
 def test_who_may_not(principal: Principal, event: AgentDid | LeadDid, agent_id: str | None, part: str) -> None:
     with pytest.raises(AuthError, match=part):
         rights.check_do(principal, event, agent_id)
+
+
+def test_a_call_belongs_to_whose_phone_rings_now() -> None:
+    book = CallBook()
+    book.load(scripted_call.mid_call("es")[:2])
+    call = book.get(CALL)
+    assert call is not None
+    assert call.agent_id == "ana"
+    book.add(CallRinging(call_id=CALL, at=1.0, seq=100))
+    assert call.agent_id == "ana"
+    book.add(CallRinging(call_id=CALL, at=2.0, seq=101, agent_id="luis"))
+    assert call.agent_id == "luis"
+    book.add(CallAnswered(call_id=CALL, at=3.0, seq=102, agent_id="eva"))
+    assert (call.agent_id, call.answered) == ("eva", True)

@@ -13,6 +13,7 @@ from assist.events import (
     CallEnded,
     CallHeld,
     CallResumed,
+    CallScored,
     CallStarted,
     CardOffered,
     CardWithdrawn,
@@ -21,8 +22,10 @@ from assist.events import (
     CaseSaved,
     ComplianceChanged,
     Degraded,
+    EarsChanged,
     Event,
     FactHeard,
+    LeadDid,
     MetricsChanged,
     SentimentChanged,
     SummaryDrafted,
@@ -85,6 +88,15 @@ events = st.one_of(
         numbers.map(float),
     ),
     st.builds(summary, st.integers(1, 3), st.sampled_from(["a", "b", "c"])),
+    st.builds(lambda n: CallScored(**C, revision=n, card="k", score=float(n), items=(), failed=()), st.integers(1, 3)),
+    st.builds(
+        lambda t: AgentDid(**C, agent_id="ana", action="score_disputed", target=t, text="x"), st.sampled_from("ab")
+    ),
+    st.builds(
+        lambda t, a: LeadDid(**C, lead_id="luz", action=a, target=t, text="x"),
+        st.sampled_from("ab"),
+        st.sampled_from(["dispute_upheld", "dispute_rejected"]),
+    ),
     st.builds(lambda n: CaseSaved(**C, case_id=f"k{n}", revision=1), numbers),
     st.builds(
         lambda t, n: CasePosted(**C, case_id="k", target=t, reference=str(n)), st.sampled_from(["rt", "crm"]), numbers
@@ -100,6 +112,11 @@ events = st.one_of(
     st.builds(
         lambda a: AlertRaised(**C, alert_id=a, kind="k", severity="info", reason="", evidence=()),
         st.sampled_from(["a1", "a2"]),
+    ),
+    st.builds(
+        lambda w, s: EarsChanged(**C, lead_id=w, state=s),
+        st.sampled_from(["luz", "marta"]),
+        st.sampled_from(["calling", "listening", "whispering", "left", "refused"]),
     ),
     st.builds(lambda a: AlertCleared(**C, alert_id=a), st.sampled_from(["a1", "a2"])),
     st.builds(

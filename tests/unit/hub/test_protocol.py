@@ -14,6 +14,7 @@ from tests.fakes import scripted_call
 from tui import frames
 
 DID = {"type": "AgentDid", "call_id": "c1", "agent_id": "ana", "action": "card_taken", "target": "o1"}
+UPHELD = {"type": "LeadDid", "call_id": "c1", "lead_id": "luz", "action": "dispute_upheld", "target": "a", "text": "x"}
 
 
 def test_watch() -> None:
@@ -62,6 +63,8 @@ def test_do_of_a_lead() -> None:
         (json.dumps({"op": "do", "event": {**DID, "call_id": "a.*"}}), "bad_event", "call_id"),
         (json.dumps({"op": "do", "event": {**DID, "call_id": ""}}), "bad_event", "call_id"),
         (json.dumps({"op": "do", "event": {**DID, "text": "x" * 4001}}), "bad_event", "4000"),
+        (json.dumps({"op": "do", "event": {**DID, "action": "score_disputed", "text": " "}}), "bad_event", "a reason"),
+        (json.dumps({"op": "do", "event": {**UPHELD, "target": ""}}), "bad_event", "an item"),
     ],
 )
 def test_what_makes_no_sense_is_named(raw: Any, code: str, part: str) -> None:

@@ -48,7 +48,13 @@ def test_needs_are_followed_and_defaults_narrowed_by_language() -> None:
         "silero-vad",
         "tokenizer-llama-32k",
     ]
-    assert catalog.defaults(["es"]) == ("moonshine-base-es", "silero-vad", "tokenizer-llama-32k")
+    assert catalog.defaults(["es"]) == (
+        "moonshine-base-es",
+        "silero-vad",
+        "tokenizer-llama-32k",
+        "e5-small-es-en",
+        "use-multilingual",
+    )
 
 
 def test_an_unknown_name_says_where_to_look() -> None:

@@ -126,6 +126,7 @@ def test_the_official_address_stands_where_no_mirror_is_named(monkeypatch: pytes
         (packed({"a": b"abc"}).replace(b"abc", b"abd"), FetchError),
         (b"no zip at all", FetchError),
     ],
+    ids=["above", "absolute", "backslash", "link", "bomb", "cut", "changed", "no-zip"],
 )
 def test_what_is_wrong_with_a_zip_is_said(tmp_path: Path, content: bytes, error: type[ModelsError]) -> None:
     package, out = tmp_path / "p.zip", tmp_path / "deep" / "out"

@@ -1,26 +1,45 @@
 """The session service against a bus that only remembers: failures, memory, late starters."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from assist.bus import Bus
-from assist.config import Settings
-from assist.decide.sentiment import LexiconBaseline
-from assist.errors import BusError
+from assist.config import Knowledge, Settings
+from assist.config import Playbook as PlaybookSettings
+from assist.config import Summary as SummarySettings
+from assist.decide.lexicon import LexiconBaseline, Tendency
+from assist.errors import BusError, ConfigError
 from assist.events import (
+    AgentDid,
+    ArticleFound,
     CardOffered,
     ComplianceChanged,
     Degraded,
     Event,
+    Heard,
     Language,
+    LeadDid,
+    PlaybookChosen,
     SummaryDrafted,
 )
+from assist.knowledge.keeper import Answer
+from assist.knowledge.passage import Passage
+from assist.knowledge.search import Found
 from assist.session import service as service_module
+from assist.session.articles import found_for
+from assist.session.mood import open_mood
+from assist.session.rephrase import WORDED
 from assist.session.service import KEEP_S, SessionService
+from models.errors import ModelDamaged
+from tests.support import eventually
 from tests.unit.decide.calls import T0, begin, demo_events, heard
+from tests.unit.session.test_rephrase import chat, model
 
 
 class MemoryBus(Bus):
@@ -45,6 +64,9 @@ class MemoryBus(Bus):
         self.asked.append(call_id)
         return [e for e in self.stored if e.call_id == call_id and (before is None or e.seq < before)]
 
+    async def recent(self, since_s: float) -> list[Event]:
+        return list(self.stored)
+
     async def follow_live(self, handler: Any) -> None:
         pass
 
@@ -58,10 +80,11 @@ class MemoryBus(Bus):
 class Rig:
     """A service, its bus and its clock."""
 
-    def __init__(self, sentiment: Any = None) -> None:
+    def __init__(self, sentiment: Any = None, settings: Settings | None = None) -> None:
+        sentiment = sentiment if sentiment is not None else LexiconBaseline()
         self.now = T0
         self.bus = MemoryBus()
-        self.service = SessionService(self.bus, Settings(), sentiment=sentiment, clock=lambda: self.now)
+        self.service = SessionService(self.bus, settings or Settings(), sentiment=sentiment, clock=lambda: self.now)
 
     async def start(self) -> "Rig":
         await self.service.start()
@@ -81,6 +104,54 @@ async def test_a_new_call_asks_for_no_history_on_a_fresh_broker() -> None:
     assert rig.bus.of(ComplianceChanged)
 
 
+class Shelf:
+    """Articles that answer everything, some time after they are asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def answer(self, text: str, language: Language) -> Answer | None:
+        self.asked.append(text)
+        passage = Passage("Las devoluciones tardan cinco días.", "Devoluciones", "d.md", "Plazo", 3, language)
+        return Answer(Found(passage, 0.9, True), passage.text)
+
+
+async def test_a_search_that_died_with_its_process_is_made_again(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, knowledge=Knowledge(folder=tmp_path))
+    rig = Rig(settings=settings)
+    for event in begin("c1", "es"):
+        rig.bus.stored.append(replace(event, seq=len(rig.bus.stored) + 1))
+    lines = ["hola buenas tardes", "¿cuánto tarda la devolución?", "¿y a qué cuenta me llega?", "espero"]
+    for number, text in enumerate(lines):
+        line = heard(
+            "customer", text, 40.0 * (number > 0) + number, 40.0 * (number > 0) + number + 0.5, uid=f"u{number}"
+        )
+        rig.bus.stored.append(replace(line, seq=len(rig.bus.stored) + 1))
+    answered = found_for(rig.bus.of(Heard)[2], Shelf().answer("", "es"))  # type: ignore[arg-type]
+    rig.bus.stored.append(replace(answered, seq=len(rig.bus.stored) + 1))
+
+    shelf = Shelf()
+    rig.service = SessionService(rig.bus, settings, sentiment=LexiconBaseline(), articles=shelf, clock=lambda: rig.now)
+    await rig.service.start()
+    await rig.give(heard("customer", "¿me oye usted?", 44, 45, uid="u9"))
+    await eventually(lambda: len(rig.bus.of(ArticleFound)) == 4, 30, "the searches")
+    await rig.service.stop()
+    # Not what was answered (u2), and not what is too old for a card (u0).
+    assert shelf.asked == [lines[1], lines[3], "¿me oye usted?"]
+    assert [found.utterance_id for found in rig.bus.of(ArticleFound)] == ["u2", "u1", "u3", "u9"]
+    await rig.give(heard("customer", "otra cosa más", 46, 47, uid="u10"))
+    assert rig.bus.asked == ["c1"]  # the past is looked at once
+
+
+async def test_an_answer_to_a_dispute_of_a_call_the_broker_has_forgotten_decides_nothing() -> None:
+    rig = await Rig().start()
+    about = {"call_id": "old", "target": "greets", "text": "es cierto"}
+    await rig.give(AgentDid(**about, at=T0, agent_id="ana", action="score_disputed"))
+    await rig.give(LeadDid(**about, at=T0 + 9, lead_id="luz", action="dispute_upheld"))
+    assert [type(event) for event in rig.bus.stored] == [AgentDid, LeadDid]
+    assert rig.service.live_calls == 0
+
+
 async def test_each_call_has_its_own_languages_playbook() -> None:
     rig = await Rig().start()
     for language in ("es", "en"):
@@ -88,6 +159,28 @@ async def test_each_call_has_its_own_languages_playbook() -> None:
             await rig.give(event)
     labels = {event.call_id: event.label for event in rig.bus.of(ComplianceChanged) if event.rule_id == "greeting"}
     assert labels == {"c-es": "Saludo con nombre", "c-en": "Greeting with name"}
+
+
+async def test_reloaded_playbooks_serve_new_calls_and_running_calls_keep_theirs(tmp_path: Path) -> None:
+    rig = await Rig().start()
+    for event in begin("c1", "es"):
+        await rig.give(event)
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("name: mine\nlanguage: es\nrules: [{id: only, label: Solo, phrases: [hola]}]\n")
+    await rig.service.reload(Settings(playbook=PlaybookSettings(files=(mine,))))
+    mine.write_text("name: mine\nlanguage: es\nrules: [{id: only, label: Solo}]\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml:3"):
+        await rig.service.reload(Settings(playbook=PlaybookSettings(files=(mine,))))
+    for event in begin("c2", "es"):
+        await rig.give(event)
+    await rig.give(heard("agent", "hola", 1, 2, uid="u", call_id="c1"))
+    rules: dict[str, set[str]] = {}
+    for event in rig.bus.of(ComplianceChanged):
+        rules.setdefault(event.call_id, set()).add(event.rule_id)
+    assert rules["c2"] == {"only"}
+    assert "only" not in rules["c1"]
+    chosen = {event.call_id: event.name for event in rig.bus.of(PlaybookChosen)}
+    assert chosen["c2"] == "mine" != chosen["c1"]
 
 
 async def test_partials_count_and_those_of_unknown_calls_do_not() -> None:
@@ -106,10 +199,13 @@ class Broken:
 
     name = "broken"
 
-    def score(self, text: str, language: Language) -> float:
+    def read(self, text: str, language: Language) -> Tendency:
         if text and "cobr" in text:
             raise RuntimeError(f"cannot score {text}")
-        return 0.0
+        return Tendency(0.0, 1.0, 0.0, 0.0)
+
+    def score(self, text: str, language: Language) -> float:
+        return self.read(text, language).positive
 
 
 async def test_a_failing_decider_is_told_once_and_the_others_go_on() -> None:
@@ -194,7 +290,50 @@ async def test_system_events_and_stray_degradations_open_no_session() -> None:
     assert rig.service.live_calls == 0
 
 
-async def test_the_default_model_is_the_named_baseline() -> None:
-    assert LexiconBaseline.name == "lexicon-baseline"
-    rig = await Rig().start()
-    assert rig.service.live_calls == 0
+def test_where_the_model_is_damaged_a_list_of_words_judges_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged() -> None:
+        raise ModelDamaged("no model", where="here", do="install again")
+
+    monkeypatch.setattr("assist.session.mood.MoodModel.open", damaged)
+    with structlog.testing.capture_logs() as logs:
+        model = open_mood()
+    assert model.name == "lexicon-baseline"
+    assert [(entry["event"], entry["log_level"], entry["model"]) for entry in logs] == [
+        ("mood.fallback", "warning", "lexicon-baseline")
+    ]
+    assert "install again" in logs[0]["reason"]
+
+
+async def drafts_of(answer: bytes, *, edit: bool = False) -> list[SummaryDrafted]:
+    """The drafts of the demo call's summary with a local language model that gives this answer."""
+    async with model(answer) as llm:
+        rig = await Rig(settings=Settings(summary=SummarySettings(llm=llm))).start()
+        events = [e for e in demo_events("es", "c1") if not isinstance(e, Heard) or e.final]
+        for event in events[:-1]:
+            await rig.give(event)
+        if edit:
+            edit_event = AgentDid(
+                call_id="c1", at=rig.now, agent_id="ana", action="summary_edited", target="disposition", text="Mía"
+            )
+            await rig.give(edit_event)
+        await rig.give(events[-1])
+        await asyncio.wait_for(asyncio.gather(*rig.service._rewording), 10)
+        await rig.service.stop()
+        return rig.bus.of(SummaryDrafted)
+
+
+async def test_a_local_model_may_reword_the_finished_summary_once() -> None:
+    plain = (await drafts_of(b"not json"))[-1]
+    worded = [item.text for item in plain.items if item.slot in WORDED]
+    shouted = chat(*(text.upper() for text in worded))
+    drafts = await drafts_of(shouted)
+    assert [draft.revision for draft in drafts] == [plain.revision, plain.revision + 1]
+    assert [item.text for item in drafts[-1].items if item.slot in WORDED] == [text.upper() for text in worded]
+    assert [item.evidence for item in drafts[-1].items] == [item.evidence for item in plain.items]
+
+
+async def test_a_summary_that_the_agent_corrected_is_not_reworded() -> None:
+    plain = (await drafts_of(b"not json"))[-1]
+    shouted = chat(*(item.text.upper() for item in plain.items if item.slot in WORDED))
+    last = (await drafts_of(shouted, edit=True))[-1]
+    assert [item.text for item in last.items] == [item.text for item in plain.items]

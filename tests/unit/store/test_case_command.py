@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from assist.cli.case import app
 from assist.config import Settings
 from assist.errors import StoreError
-from assist.events import AgentDid, Language
+from assist.events import AgentDid, EarsChanged, Language, SurveyAnswered, SurveyEnded
 from assist.store.engine import open_store
 from assist.store.writer import write
 from tests.unit.decide.calls import T0, heard
@@ -125,3 +125,18 @@ def test_an_open_call_is_shown_before_its_summary(tmp_path: Path) -> None:
     engine.dispose()
     assert "Aún no hay resumen" in run(settings, "show", "demo").stdout
     assert run(settings, "export", "demo", "--format", "md").exit_code == 0
+
+
+def test_show_tells_of_leads_and_of_the_survey(filled: Settings) -> None:
+    engine = open_store(filled.store_url)
+    for event in (
+        EarsChanged(call_id="demo", at=T0 + 20, lead_id="luz", state="whispering", seq=9001),
+        SurveyAnswered(call_id="demo", at=T0 + 200, question_id="sat", kind="csat", low=1, high=5, score=4, seq=9002),
+        SurveyEnded(call_id="demo", at=T0 + 201, outcome="completed", asked=1, answered=1, seq=9003),
+    ):
+        with engine.begin() as connection:
+            write(connection, event, ZoneInfo(filled.timezone))
+    engine.dispose()
+    out = run(filled, "show", "20261121-000001").stdout
+    for part in ("luz le susurra al asesor", "Satisfacción (sat): 4 / 5", "completa: 1 de 1 preguntas"):
+        assert part in out

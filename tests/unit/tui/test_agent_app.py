@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from assist.events import AgentDid, CallEnded, CardOffered, CardWithdrawn, Degraded, Language
+from assist.events import AgentDid, CallEnded, CardOffered, CardWithdrawn, Degraded, Language, SensitiveChanged
 from assist.strings import say
 from tests.fakes import scripted_call
 from tests.fakes.scripted_call import CALL, START, heard
@@ -73,6 +73,23 @@ async def test_enter_takes_the_card_once() -> None:
     assert [(event.action, event.target, event.call_id) for event in feed.did if isinstance(event, AgentDid)] == [
         ("card_taken", "offer-1", CALL)
     ]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_p_stops_listening_and_the_screen_says_so_until_it_goes_on(size: tuple[int, int]) -> None:
+    app, feed = mid_call()
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        await pilot.press("p")
+        feed.say(SensitiveChanged(call_id=CALL, at=START + 47, state="begin", reason="agent", evidence=()))
+        await settle(pilot)
+        assert any("Dato de pago: no se escucha" in row for row in rows(app))
+        await pilot.press("p")
+        feed.say(SensitiveChanged(call_id=CALL, at=START + 60, state="end", reason="agent", evidence=()))
+        await settle(pilot)
+        assert not any("Dato de pago" in row for row in rows(app))
+    actions = [event.action for event in feed.did if isinstance(event, AgentDid)]
+    assert actions == ["listening_paused", "listening_resumed"]
 
 
 ANSWERS = [("t", "card_taken"), ("x", "card_dismissed"), ("escape", "card_dismissed"), ("u", "card_not_useful")]

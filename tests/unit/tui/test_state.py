@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,8 @@ from assist.events import (
     CardWithdrawn,
     ComplianceChanged,
     Degraded,
+    EarsChanged,
+    SensitiveChanged,
     SummaryDrafted,
     SummaryItem,
 )
@@ -30,6 +33,13 @@ def offer(name: str) -> CardOffered:
 
 def did(action: str, target: str = "", text: str = "") -> AgentDid:
     return AgentDid(**C, agent_id="ana", action=action, target=target, text=text)  # type: ignore[arg-type]
+
+
+def test_payment_data_is_unheard_from_its_begin_to_its_end() -> None:
+    state = CallState(CALL)
+    for to in ("begin", "end"):
+        state = fold(state, SensitiveChanged(**C, state=to, reason="card_number", evidence=()))  # type: ignore[arg-type]
+        assert state.unheard is (to == "begin")
 
 
 def test_a_call_from_ring_to_case() -> None:
@@ -177,3 +187,16 @@ def test_no_order_of_events_breaks_the_fold(events: list) -> None:  # type: igno
     assert len(state.open) <= 2
     assert len({(line.party, line.utterance_id) for line in state.lines}) == len(state.lines)
     assert len({rule.rule_id for rule in state.rules}) == len(state.rules)
+
+
+def test_a_lead_who_is_heard_is_named_and_one_who_listens_is_not() -> None:
+    def ears(lead: str, state: Any, reason: Any = "") -> EarsChanged:
+        return EarsChanged(call_id="c1", at=1.0, lead_id=lead, state=state, reason=reason)
+
+    call = fold_all("c1", [ears("luz", "calling"), ears("luz", "listening"), ears("marta", "whispering")])
+    assert call.speaking == ("marta", "whispering")
+    call = fold_all("c1", [ears("luz", "calling"), ears("luz", "listening"), ears("luz", "refused", "speaking")])
+    assert (call.speaking, call.leads) == (None, {"luz": "listening"})
+    assert fold_all("c1", [ears("luz", "calling"), ears("luz", "refused", "phone_busy")]).leads == {}
+    call = fold_all("c1", [ears("luz", "taken_over"), ears("luz", "left", "hung_up")])
+    assert call.speaking is None

@@ -1,7 +1,7 @@
 import dataclasses
 from dataclasses import replace
 
-from assist.events import AgentDid, CallAnswered, Degraded, Event
+from assist.events import AgentDid, CallAnswered, CallRinging, CallTransferred, Degraded, Event
 from tests.fakes import scripted_call
 from tests.fakes.scripted_call import CALL, START
 from tui.frames import Frame, Incoming, Link, Snapshot, Synced, Welcome
@@ -104,3 +104,24 @@ def test_calls_are_bounded_and_the_live_one_stays() -> None:
     assert len(state.calls) == MAX_CALLS
     assert "live" in state.calls
     assert "c0" not in state.calls
+
+
+def test_a_call_that_went_to_a_colleague_is_shown_to_the_colleague() -> None:
+    moved = CallTransferred(call_id="live", at=START, target="sip:bea@pbx", agent_id="bea", by_agent="ana", seq=99)
+    talk = renamed(scripted_call.mid_call("es"), "live")
+    assert seen(HELLO, Snapshot("live", 9, talk), Incoming(moved)).shown() is None
+    call = seen(replace(HELLO, subject="bea"), Snapshot("live", 9, (*talk, moved))).shown()
+    assert call is not None
+    assert (call.agent_id, call.phase) == ("bea", "talking")
+
+
+def test_a_call_that_rings_elsewhere_now_leaves_the_screen() -> None:
+    start = tuple(scripted_call.mid_call("es")[:2])
+    elsewhere = Incoming(CallRinging(call_id=CALL, at=START + 20, seq=99, agent_id="luis"))
+    state = seen(HELLO, Snapshot(CALL, 9, start))
+    assert CALL in state.calls
+    assert CALL not in apply(state, elsewhere, START).calls
+    # Whoever looks at all calls, and whose own it becomes, sees it go on.
+    for subject in ("luis", "lead"):
+        other = seen(Welcome("lead", subject, "es", START), Snapshot(CALL, 9, start), elsewhere)
+        assert other.calls[CALL].agent_id == "luis"

@@ -1,0 +1,1 @@
+"""Contact reasons by trade, in both languages: what `[tags] taxonomy` names."""

@@ -1,0 +1,1 @@
+"""What the ``apuntador sip`` commands print: plain data in, text out."""

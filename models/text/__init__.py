@@ -1,0 +1,1 @@
+"""Text to numbers: sentence encoders, and what is read off sentences."""
