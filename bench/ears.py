@@ -24,8 +24,9 @@ from assist.events import CallAnswered, EarsChanged, Event
 from assist.wire import LeadWish
 from tests.interop import audio
 from tests.interop.ears import Booth, ask, lead_phone, leads_toml
-from tests.interop.rig import Gateway, Process, Sipp, agent, caller, sip_port
+from tests.interop.rig import Gateway, Process, Sipp, agent, caller
 from tests.interop.rtp import PACKET, RtpEnd
+from tests.ports import sip_port
 from tests.support import running_broker
 
 OUT = Path(__file__).parent / "out" / "ears.json"

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.interop.edge import Edge
-from tests.interop.rig import Sipp, agent, caller, sip_port
+from tests.interop.rig import Sipp, agent, caller
+from tests.ports import sip_port
 from tests.support import running_broker
 
 OUT = Path(__file__).parent / "out" / "edge.json"

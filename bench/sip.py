@@ -33,7 +33,8 @@ from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer
 from bench import machine
 from bench.sip_peers import serve
 from gateway.endpoint.library import RTP_PORTS
-from tests.interop.rig import HOST, Process, sip_port
+from tests.interop.rig import HOST, Process
+from tests.ports import sip_port
 from tests.support import RealBroker, running_broker
 
 OUT = Path(__file__).parent / "out" / "sip.json"

@@ -405,8 +405,10 @@ class Bus:
         await self.ready(60)
         assert self._nc is not None
         subscription = await self._nc.subscribe(subject, queue=queue, cb=callback)
-        # Who says it is ready is asked at once: the broker must know of it by then.
+        # Who says it is ready is asked at once: the broker must know of it by then. The client writes the first PING
+        # past the subscription, which waits in its buffer; only the second goes behind it.
         with contextlib.suppress(OSError, nats.errors.Error, TimeoutError):
+            await self._nc.flush(5)
             await self._nc.flush(5)
         return subscription
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.interop.audio import RATE, Pcm
-from tests.interop.rig import HOST, Process, _is_bound, sip_port, wait_for
+from tests.interop.rig import HOST, Process, _is_bound, wait_for
+from tests.ports import peer_rtp, sip_port
 
 MODULES = Path("/usr/lib/baresip/modules")
 
@@ -47,6 +48,7 @@ class Baresip(Process):
     ) -> None:
         self.home = tmp / f"baresip-{port}"
         self._control = sip_port()
+        first, last = peer_rtp()
         self.home.mkdir()
         # baresip wants its file at the codec's rate.
         rate = 16000 if codec == "G722" else RATE
@@ -64,7 +66,7 @@ class Baresip(Process):
             f"audio_source aufile,{source}\n"
             f"audio_alert aufile,{self.home / 'alert.wav'}\n"
             f"{f'sip_certificate {certificate}' if certificate else ''}\n"
-            f"snd_path {self.home}\nring_aufile none\nrtp_ports 10000-10200\nrtcp_mux no\n{config}"
+            f"snd_path {self.home}\nring_aufile none\nrtp_ports {first}-{last}\nrtcp_mux no\n{config}"
         )
         super().__init__(["baresip", "-4", "-f", str(self.home), *extra], tmp / f"baresip-{port}", cwd=self.home)
         wait_for(lambda: _is_bound(port) or not self.running, 10, "baresip listens")

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +154,17 @@ def ends() -> Iterator[dict[Party, RtpEnd]]:
     yield made
     for end in made.values():
         end.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What the test's processes said last, under its failure: a run on another machine can't be looked at again."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            for process in value if isinstance(value, list) else [value]:
+                if isinstance(process, Process):
+                    report.sections.append((" ".join(process.popen.args)[:200], process.text()[-4000:]))
+    return report

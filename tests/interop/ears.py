@@ -8,15 +8,16 @@ from typing import Any
 from assist.bus import Bus
 from assist.bus.ears import lead_subject
 from assist.wire import EarsAnswer, EarsAsk, LeadWish
-from tests.interop.rig import HOST, Gateway, Process, Sipp, agent, sip_port, wait_for
+from tests.interop.rig import HOST, Gateway, Process, Sipp, agent, wait_for
 from tests.interop.rtp import RtpEnd
+from tests.ports import rtp_start, sip_port
 
 WAIT_PHONE = "uas_wait_bye.xml"
 
 
 def leads_toml(ports: dict[str, int], *, booth: str = "", queues: str = '["*"]', may: str = "") -> str:
     """Settings of leads by id with phones at these ports, and of their booth."""
-    head = f"[booth]\nport = {sip_port()}\nrtp_start = {sip_port() // 2 * 2 + 14000}\nring_s = 5\n{booth}\n"
+    head = f"[booth]\nport = {sip_port()}\nrtp_start = {rtp_start()}\nring_s = 5\n{booth}\n"
     each = "".join(
         f'[[lead]]\nid = "{lead}"\nsip = "sip:{lead}@{HOST}:{port}"\nqueues = {queues}\n{may}\n'
         for lead, port in ports.items()

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 import signal
 import sys
 from pathlib import Path
@@ -13,7 +12,8 @@ from assist.config import Settings
 from assist.stack import edge
 from assist.stack.supervisor import Service, Supervisor
 from assist.stack.up import edge_service
-from tests.interop.rig import HOST, sip_port
+from tests.interop.rig import HOST
+from tests.ports import rtp_start, sip_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +43,7 @@ class Edge:
         self._head = (
             f'data_dir = "{data_dir}"\n'
             f"[gateway]\nport = {self.port}\nworkers = {workers}\nring_s = 10\n"
-            f"rtp_start = {random.randrange(30000, 32000, 2)}\n"
+            f"rtp_start = {rtp_start()}\n"
             f'[edge]\nmode = "on"\ninner_port = {self.inner}\n{more}\n'
             f'[[agent]]\nid = "ana"\nsip = "{agent_uri or f"sip:ana@{HOST}:{self.agent_port}"}"\n'
         )

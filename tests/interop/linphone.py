@@ -1,7 +1,6 @@
 """Linphone's console phone without a sound card: it says one WAV file and writes what it hears into another."""
 
 import os
-import random
 import subprocess
 import wave
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from tests.interop.audio import Pcm
 from tests.interop.baresip import write_wav
 from tests.interop.rig import HOST, _is_bound, wait_for
+from tests.ports import peer_rtp
 
 
 class Linphone:
@@ -22,10 +22,10 @@ class Linphone:
             (home / folder).mkdir(parents=True)
         self._said = write_wav(home / "said.wav", said, 8000)
         self._heard = home / "heard.wav"
-        first = random.randrange(10400, 10900, 2)
+        first, last = peer_rtp()
         (home / "rc").write_text(
             f"[sip]\nsip_port={port}\nsip_tcp_port=-2\nsip_tls_port=-2\nguess_hostname=0\ncontact=sip:ana@{HOST}\n"
-            f"[rtp]\naudio_rtp_port={first}-{first + 40}\naudio_adaptive_jitt_comp_enabled=0\n"
+            f"[rtp]\naudio_rtp_port={first}-{last}\naudio_adaptive_jitt_comp_enabled=0\n"
         )
         with (home / "out").open("wb") as out:
             self._popen = subprocess.Popen(

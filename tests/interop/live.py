@@ -4,8 +4,9 @@ from pathlib import Path
 
 from assist.events import Party
 from tests.interop import audio
-from tests.interop.rig import Gateway, Process, Sipp, agent, caller, sip_port, wait_for
+from tests.interop.rig import Gateway, Process, Sipp, agent, caller, wait_for
 from tests.interop.rtp import RtpEnd
+from tests.ports import sip_port
 
 
 class Call:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.ports import rtp_start, sip_port
+
 DATA = Path(__file__).parents[1] / "data" / "sip"
 HOST = "127.0.0.1"
 SDP = """Content-Type: application/sdp
@@ -32,22 +34,6 @@ def wait_for(condition: Callable[[], bool], timeout: float = 10.0, what: str = "
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come true within {timeout:g} s"
         time.sleep(0.01)
-
-
-def sip_port() -> int:
-    """A port that is free for UDP and for TCP, outside the ephemeral range others draw from."""
-    while True:
-        port = random.randrange(20000, 30000)
-        try:
-            with (
-                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-                socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
-            ):
-                udp.bind((HOST, port))
-                tcp.bind((HOST, port))
-                return port
-        except OSError:
-            continue
 
 
 class Process:
@@ -110,7 +96,7 @@ class Gateway(Process):
         agent = agent_uri or f"sip:ana@{HOST}:{self.agent_port}"
         self.config.write_text(
             f'data_dir = "{data_dir}"\n'
-            f"[gateway]\nport = {self.port}\nrtp_start = {random.randrange(30000, 32600, 2)}\nring_s = {ring_s}\n"
+            f"[gateway]\nport = {self.port}\nrtp_start = {rtp_start()}\nring_s = {ring_s}\n"
             f"{gateway_lines}"
             + (
                 routing

@@ -3,7 +3,8 @@
 import random
 from pathlib import Path
 
-from tests.interop.rig import HOST, Process, _is_bound, sip_port, wait_for
+from tests.interop.rig import HOST, Process, _is_bound, wait_for
+from tests.ports import sip_port
 
 
 class Rtpengine(Process):

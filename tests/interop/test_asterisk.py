@@ -13,8 +13,9 @@ from sip_config.render import render
 from tests.interop import audio
 from tests.interop.asterisk import Asterisk
 from tests.interop.conftest import Listener
-from tests.interop.rig import HOST, Gateway, Process, Sipp, agent, caller, play, sip_port, wait_for
+from tests.interop.rig import HOST, Gateway, Process, Sipp, agent, caller, play, wait_for
 from tests.interop.test_taps import SECRET, Taps
+from tests.ports import sip_port
 
 pytestmark = pytest.mark.interop
 

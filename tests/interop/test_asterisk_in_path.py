@@ -8,9 +8,10 @@ import pytest
 from assist.events import CallEnded, CallHeld, CallResumed, CallStarted, Party
 from tests.interop import audio
 from tests.interop.conftest import Listener
-from tests.interop.rig import HOST, Gateway, Process, Sipp, agent, caller, scenario, sip_port, wait_for
+from tests.interop.rig import HOST, Gateway, Process, Sipp, agent, caller, scenario, wait_for
 from tests.interop.rtp import RtpEnd
 from tests.interop.test_asterisk import CARRIER, PlainAsterisk, rendered
+from tests.ports import sip_port
 from tests.support import RealBroker
 
 pytestmark = pytest.mark.interop

@@ -9,9 +9,10 @@ from assist.events import PARTIES, CallEnded, CallStarted, CallTransferred, Part
 from tests.interop import audio
 from tests.interop.conftest import Listener, need
 from tests.interop.phone import TwoLinePhone
-from tests.interop.rig import HOST, Gateway, Process, Sipp, agent, caller, sip_port
+from tests.interop.rig import HOST, Gateway, Process, Sipp, agent, caller
 from tests.interop.rtp import RtpEnd
 from tests.interop.test_asterisk import CARRIER, PlainAsterisk, rendered
+from tests.ports import sip_port
 from tests.support import RealBroker
 
 pytestmark = pytest.mark.interop

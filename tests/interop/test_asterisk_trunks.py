@@ -12,7 +12,8 @@ from tests.certificates import TestAuthority
 from tests.interop import audio
 from tests.interop.asterisk import Asterisk, asterisk_root
 from tests.interop.conftest import Listener, need
-from tests.interop.rig import HOST, Gateway, Process, Sipp, agent, caller, play, sip_port, wait_for
+from tests.interop.rig import HOST, Gateway, Process, Sipp, agent, caller, play, wait_for
+from tests.ports import sip_port
 from tests.support import RealBroker
 
 pytestmark = pytest.mark.interop

@@ -9,8 +9,9 @@ from assist.events import CallEnded, CallTransferred, Party
 from tests.interop import audio
 from tests.interop.baresip import Baresip
 from tests.interop.conftest import Listener, need
-from tests.interop.rig import HOST, Gateway, Process, Sipp, agent, caller, sip_port
+from tests.interop.rig import HOST, Gateway, Process, Sipp, agent, caller
 from tests.interop.rtp import RtpEnd
+from tests.ports import sip_port
 from tests.support import RealBroker
 
 pytestmark = pytest.mark.interop

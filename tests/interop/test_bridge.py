@@ -9,8 +9,9 @@ import pytest
 from assist.events import CallAnswered, CallEnded, CallHeld, CallResumed, CallStarted, Party
 from tests.interop import audio
 from tests.interop.conftest import Listener
-from tests.interop.rig import Gateway, Process, Sipp, agent, caller, play, scenario, sip_port
+from tests.interop.rig import Gateway, Process, Sipp, agent, caller, play, scenario
 from tests.interop.rtp import RtpEnd
+from tests.ports import sip_port
 
 pytestmark = pytest.mark.interop
 

@@ -18,8 +18,9 @@ from gateway.probe.self_call import place_through_ourselves
 from tests.interop.asterisk import Asterisk
 from tests.interop.conftest import need
 from tests.interop.digest_peer import Registrar
-from tests.interop.rig import HOST, Process, Sipp, agent, scenario, sip_port
+from tests.interop.rig import HOST, Process, Sipp, agent, scenario
 from tests.interop.rtp import RtpEnd
+from tests.ports import sip_port
 
 pytestmark = pytest.mark.interop
 

@@ -10,7 +10,8 @@ from assist.config import Agent, Settings, Tap
 from gateway.probe.checks import Checks, Finding
 from tests.certificates import TestAuthority
 from tests.interop.conftest import need
-from tests.interop.rig import HOST, Gateway, Process, send_datagram, sip_port
+from tests.interop.rig import HOST, Gateway, Process, send_datagram
+from tests.ports import sip_port
 from tests.support import RealBroker
 
 pytestmark = pytest.mark.interop

@@ -9,7 +9,8 @@ from assist import process
 from assist.control import Answer, Ask
 from assist.events import CallEnded
 from tests.interop.conftest import Listener, need
-from tests.interop.rig import SDP, Gateway, Process, Sipp, agent, caller, scenario, sip_port
+from tests.interop.rig import SDP, Gateway, Process, Sipp, agent, caller, scenario
+from tests.ports import sip_port
 from tests.support import RealBroker, eventually_async
 
 pytestmark = pytest.mark.interop

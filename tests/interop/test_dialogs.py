@@ -12,9 +12,10 @@ from gateway import identity
 from gateway.message import Head
 from tests.interop import audio, steps
 from tests.interop.conftest import need
-from tests.interop.rig import Gateway, Process, Sipp, agent, sip_port, wait_for
+from tests.interop.rig import Gateway, Process, Sipp, agent, wait_for
 from tests.interop.rtp import RtpEnd
 from tests.interop.steps import CALLER, PHONE, sdp
+from tests.ports import sip_port
 from tests.support import running_broker
 
 pytestmark = pytest.mark.interop

@@ -14,8 +14,9 @@ from tests.interop import audio
 from tests.interop.audio import Pcm
 from tests.interop.conftest import Listener, need
 from tests.interop.ears import Booth, ask, lead_phone, leads_toml
-from tests.interop.rig import Gateway, Process, Sipp, agent, caller, scenario, sip_port
+from tests.interop.rig import Gateway, Process, Sipp, agent, caller, scenario
 from tests.interop.rtp import RtpEnd
+from tests.ports import sip_port
 from tests.support import RealBroker
 
 pytestmark = pytest.mark.interop

@@ -24,10 +24,11 @@ from tests.interop import audio, steps
 from tests.interop.baresip import Baresip
 from tests.interop.conftest import Listener, need
 from tests.interop.edge import Edge
-from tests.interop.rig import HOST, SDP, Process, Sipp, agent, caller, play, scenario, send_datagram, sip_port, wait_for
+from tests.interop.rig import HOST, SDP, Process, Sipp, agent, caller, play, scenario, send_datagram, wait_for
 from tests.interop.rtp import RtpEnd
 from tests.interop.src import RecordingClient
 from tests.interop.test_siprec import ROSA_FIRST
+from tests.ports import sip_port
 
 pytestmark = pytest.mark.interop
 Starting: TypeAlias = Callable[..., Awaitable[Edge]]

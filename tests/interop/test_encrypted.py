@@ -13,8 +13,9 @@ from tests.certificates import Pair, TestAuthority
 from tests.interop import audio
 from tests.interop.baresip import Baresip
 from tests.interop.conftest import Listener, need
-from tests.interop.rig import HOST, SDP, Gateway, Process, Sipp, agent, caller, scenario, sip_port
+from tests.interop.rig import HOST, SDP, Gateway, Process, Sipp, agent, caller, scenario
 from tests.interop.rtp import RtpEnd
+from tests.ports import sip_port
 from tests.support import RealBroker
 
 pytestmark = pytest.mark.interop

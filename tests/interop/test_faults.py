@@ -17,8 +17,9 @@ from assist.bus import Bus
 from assist.events import CallEnded, CallStarted, Degraded, Party
 from tests.interop import audio
 from tests.interop.conftest import Listener, need
-from tests.interop.rig import Gateway, Process, Sipp, agent, caller, sip_port, wait_for
+from tests.interop.rig import Gateway, Process, Sipp, agent, caller, wait_for
 from tests.interop.rtp import RtpEnd
+from tests.ports import sip_port
 from tests.support import RealBroker, alive
 
 pytestmark = pytest.mark.interop

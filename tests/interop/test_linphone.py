@@ -9,8 +9,9 @@ from assist.events import CallAnswered, CallEnded, Party
 from tests.interop import audio
 from tests.interop.conftest import Listener, need
 from tests.interop.linphone import Linphone
-from tests.interop.rig import Gateway, Process, Sipp, caller, sip_port
+from tests.interop.rig import Gateway, Process, Sipp, caller
 from tests.interop.rtp import RtpEnd
+from tests.ports import sip_port
 
 pytestmark = pytest.mark.interop
 

@@ -9,8 +9,9 @@ import pytest
 from assist.events import CallEnded, CallRinging, CallStarted
 from tests.interop import audio, steps
 from tests.interop.conftest import Listener, need
-from tests.interop.rig import DATA, SDP, Gateway, Process, Sipp, agent, caller, play, scenario, sip_port, wait_for
+from tests.interop.rig import DATA, SDP, Gateway, Process, Sipp, agent, caller, play, scenario, wait_for
 from tests.interop.test_transfer import refer
+from tests.ports import sip_port
 from tests.support import RealBroker
 
 pytestmark = pytest.mark.interop

@@ -12,8 +12,9 @@ from assist.control import Ask
 from assist.events import CallAnswered, CallEnded, CallStarted
 from tests.interop import audio
 from tests.interop.conftest import Listener
-from tests.interop.rig import Gateway, Process, Sipp, agent, caller, sip_port, wait_for
+from tests.interop.rig import Gateway, Process, Sipp, agent, caller, wait_for
 from tests.interop.rtp import RtpEnd
+from tests.ports import sip_port
 
 pytestmark = pytest.mark.interop
 

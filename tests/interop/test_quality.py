@@ -7,8 +7,9 @@ import pytest
 
 from assist.events import CallEnded, Party, QualityMeasured
 from tests.interop.conftest import Listener
-from tests.interop.rig import Gateway, Process, Sipp, agent, caller, sip_port
+from tests.interop.rig import Gateway, Process, Sipp, agent, caller
 from tests.interop.rtp import RtpEnd
+from tests.ports import sip_port
 
 pytestmark = pytest.mark.interop
 

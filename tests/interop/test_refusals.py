@@ -22,10 +22,10 @@ from tests.interop.rig import (
     caller,
     scenario,
     send_datagram,
-    sip_port,
     wait_for,
 )
 from tests.interop.rtp import RtpEnd
+from tests.ports import sip_port
 from tests.support import RealBroker
 
 pytestmark = pytest.mark.interop

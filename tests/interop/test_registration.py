@@ -12,7 +12,8 @@ from assist.events import CallEnded, CallStarted
 from gateway.probe.checks import Checks, Finding
 from tests.interop.conftest import Listener, need
 from tests.interop.provider import PASSWORD, USER, Provider
-from tests.interop.rig import SDP, Gateway, Process, Sipp, agent, caller, scenario, sip_port, wait_for
+from tests.interop.rig import SDP, Gateway, Process, Sipp, agent, caller, scenario, wait_for
+from tests.ports import sip_port
 from tests.support import RealBroker
 
 pytestmark = pytest.mark.interop

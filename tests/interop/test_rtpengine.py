@@ -10,8 +10,9 @@ from sip_config.render import render
 from tests.interop import audio
 from tests.interop.conftest import Listener, need
 from tests.interop.edge import Edge
-from tests.interop.rig import HOST, Process, Sipp, _is_bound, agent, caller, play, sip_port, wait_for
+from tests.interop.rig import HOST, Process, Sipp, _is_bound, agent, caller, play, wait_for
 from tests.interop.rtpengine import Rtpengine
+from tests.ports import sip_port
 
 pytestmark = pytest.mark.interop
 HTTP_CLIENT = list(Path("/usr/lib").glob("*/kamailio/modules/http_client.so"))

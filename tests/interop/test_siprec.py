@@ -17,9 +17,10 @@ from assist.events import (
 )
 from tests.interop import audio
 from tests.interop.conftest import Listener
-from tests.interop.rig import Gateway, Process, sip_port
+from tests.interop.rig import Gateway, Process
 from tests.interop.rtp import RtpEnd
 from tests.interop.src import RecordingClient
+from tests.ports import sip_port
 
 pytestmark = pytest.mark.interop
 

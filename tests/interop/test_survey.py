@@ -11,8 +11,9 @@ from assist.events import CallEnded, SurveyAnswered, SurveyEnded
 from gateway.playout import read_wav
 from tests.interop import audio
 from tests.interop.conftest import Listener, need
-from tests.interop.rig import Gateway, Process, Sipp, agent, caller, sip_port
+from tests.interop.rig import Gateway, Process, Sipp, agent, caller
 from tests.interop.rtp import RtpEnd
+from tests.ports import sip_port
 
 pytestmark = pytest.mark.interop
 

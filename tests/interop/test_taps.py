@@ -26,7 +26,8 @@ from assist.events import CallEnded, CallStarted, SensitiveChanged
 from gateway.taps.audio import ulaw
 from gateway.taps.audiosocket import pack
 from tests.interop.conftest import Listener
-from tests.interop.rig import HOST, Process, sip_port, wait_for
+from tests.interop.rig import HOST, Process, wait_for
+from tests.ports import sip_port
 
 SECRET = "only-for-this-test"
 GENESYS_SECRET = base64.b64encode(b"thirty-two bytes of test secrets").decode()

@@ -20,11 +20,12 @@ from gateway.taps.audiosocket import pack
 from tests.interop import torture
 from tests.interop.conftest import Listener, need
 from tests.interop.live import Call
-from tests.interop.rig import HOST, Gateway, Process, Sipp, agent, caller, scenario, sip_port, wait_for
+from tests.interop.rig import HOST, Gateway, Process, Sipp, agent, caller, scenario, wait_for
 from tests.interop.rtp import RtpEnd
 from tests.interop.src import RecordingClient
 from tests.interop.test_siprec import ROSA_FIRST
 from tests.interop.test_taps import SECRET, Taps
+from tests.ports import sip_port
 from tests.support import RealBroker
 
 pytestmark = pytest.mark.interop

@@ -21,8 +21,9 @@ from tests.interop import audio
 from tests.interop.audio import Pcm
 from tests.interop.baresip import Baresip
 from tests.interop.conftest import need
-from tests.interop.rig import Gateway, Process, Sipp, agent, caller, play, sip_port
+from tests.interop.rig import Gateway, Process, Sipp, agent, caller, play
 from tests.interop.rtp import RtpEnd
+from tests.ports import sip_port
 from tests.support import RealBroker, eventually
 
 pytestmark = [pytest.mark.interop, pytest.mark.models]

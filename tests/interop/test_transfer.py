@@ -10,9 +10,10 @@ from assist.events import PARTIES, CallEnded, CallStarted, CallTransferred, Part
 from tests.interop import audio, steps
 from tests.interop.conftest import Listener, need
 from tests.interop.phone import Line, TwoLinePhone
-from tests.interop.rig import DATA, HOST, Gateway, Process, Sipp, agent, caller, scenario, sip_port
+from tests.interop.rig import DATA, HOST, Gateway, Process, Sipp, agent, caller, scenario
 from tests.interop.rtp import RtpEnd
 from tests.interop.steps import PHONE
+from tests.ports import sip_port
 from tests.support import RealBroker
 
 pytestmark = pytest.mark.interop

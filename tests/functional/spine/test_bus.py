@@ -10,7 +10,7 @@ from assist.bus import Bus, BusAddress
 from assist.errors import BusError
 from assist.events import AgentDid, CallEnded, CardWithdrawn, Event, Heard, Party
 from assist.wire import AudioChunk, Beat, Claim, ClaimAnswer
-from tests.support import RealBroker, eventually
+from tests.support import RealBroker, eventually, eventually_async
 
 
 def said(text: str, call_id: str = "c1", *, final: bool = True) -> Heard:
@@ -291,3 +291,44 @@ async def test_a_failing_handler_leaves_no_words_in_the_log(bus: Bus, capsys: py
     logged = "".join(capsys.readouterr())
     assert "bus.handler_failed" in logged
     assert "secreta" not in logged
+
+
+async def test_who_serves_claims_is_known_to_the_broker_already(real_broker: RealBroker) -> None:
+    """The last PING the broker answered came behind the subscription, on the wire."""
+    host, port = real_broker.address.url.removeprefix("nats://").split(":")
+    written = bytearray()
+
+    async def between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        behind, ahead = await asyncio.open_connection(host, int(port))
+
+        async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter, kept: bytearray | None) -> None:
+            while data := await source.read(65536):
+                if kept is not None:
+                    kept += data
+                sink.write(data)
+            sink.close()
+
+        await asyncio.gather(copy(reader, ahead, written), copy(behind, writer, None), return_exceptions=True)
+
+    async def take(claim: Claim) -> ClaimAnswer:
+        return ClaimAnswer(worker_id="t", accepted=True)
+
+    server = await asyncio.start_server(between, "127.0.0.1", 0)
+    address = BusAddress(f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}", real_broker.address.token)
+    bus = Bus(address, name="test")
+    await eventually_async(lambda: _listens(host, int(port)), what="the broker")
+    await bus.start()
+    await bus.serve_claims(take)
+    assert b"SUB asr.claim" in written
+    assert b"PING" in written.partition(b"SUB asr.claim")[2]
+    await bus.close()
+    server.close()
+
+
+async def _listens(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
