@@ -16,13 +16,13 @@ import dataclasses
 import gc
 import json
 import os
-import queue
 import signal
 import sys
 import time
 import wave
+from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pjsua2 as pj
 
@@ -35,11 +35,13 @@ from gateway.fork import RATE
 from gateway.trace import SipTrace
 
 _TRANSPORTS = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP, "tls": pj.PJSIP_TRANSPORT_TLS}
-_Events = queue.SimpleQueue  # of (name, value)
+_POLL_MS = 20
+_Events: TypeAlias = "deque[tuple[str, Any]]"
+"""What happened, as (name, value)."""
 
 
 class _Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
-    """Pushes what happens onto a queue: pjsua2's callbacks run on its own threads and must return at once."""
+    """Puts what happens into a queue: nothing may be called from inside pjsua2's callbacks."""
 
     def __init__(self, account: "_Account", call_id: int = pj.PJSUA_INVALID_ID) -> None:
         super().__init__(account, call_id)
@@ -47,13 +49,13 @@ class _Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
 
     def onCallState(self, prm: Any) -> None:
         info = self.getInfo()
-        self._events.put(("state", (info.state, info.lastStatusCode)))
+        self._events.append(("state", (info.state, info.lastStatusCode)))
 
     def onCallMediaState(self, prm: Any) -> None:
         info = self.getInfo()  # kept: its media vector dies with it
         for index, media in enumerate(info.media):
             if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
-                self._events.put(("media", index))
+                self._events.append(("media", index))
 
     def onStreamDestroyed(self, prm: Any) -> None:
         self.look()
@@ -67,32 +69,32 @@ class _Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
                     stream, transport = self.getStreamInfo(index), self.getMedTransportInfo(index)
                     seen = dataclasses.asdict(counters_of(stream, self.getStreamStat(index)))
                     source = str(transport.srcRtpName)
-                    self._events.put(("seen", {**seen, "source": source, "sip_call_id": str(info.callIdString)}))
+                    self._events.append(("seen", {**seen, "source": source, "sip_call_id": str(info.callIdString)}))
                     return
         except pj.Error:
             return
 
 
 class _Account(pj.Account):  # type: ignore[misc]
-    def __init__(self, events: "_Events[tuple[str, Any]]") -> None:
+    def __init__(self, events: _Events) -> None:
         super().__init__()
         self.events = events
 
     def onRegState(self, prm: Any) -> None:
-        self.events.put(("registered", int(prm.code)))
+        self.events.append(("registered", int(prm.code)))
 
     def onIncomingCall(self, prm: Any) -> None:
         # The object must exist when this returns, or pjsua2 rejects the call with 500.
-        self.events.put(("incoming", _Call(self, prm.callId)))
+        self.events.append(("incoming", _Call(self, prm.callId)))
 
 
 class _Player(pj.AudioMediaPlayer):  # type: ignore[misc]
-    def __init__(self, events: "_Events[tuple[str, Any]]") -> None:
+    def __init__(self, events: _Events) -> None:
         super().__init__()
         self._events = events
 
     def onEof2(self) -> None:
-        self._events.put(("played", None))
+        self._events.append(("played", None))
 
 
 class Phone:
@@ -100,7 +102,7 @@ class Phone:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
-        self._events: _Events[tuple[str, Any]] = queue.SimpleQueue()
+        self._events: _Events = deque()
         self._call: _Call | None = None
         self._player: _Player | None = None
         self._recorder: Any = None
@@ -113,17 +115,18 @@ class Phone:
     def run(self) -> int:
         """Place or await the call and see it to its end; returns the exit code."""
         say(event="ready", port=self._args.port)
-        signal.signal(signal.SIGTERM, lambda *_: self._events.put(("stop", None)))
+        signal.signal(signal.SIGTERM, lambda *_: self._events.append(("stop", None)))
         deadline = time.monotonic() + self._args.wait_s
         if self._args.call and not self._args.registrar:
             self._dial()
         while True:
-            try:
-                name, value = self._events.get(timeout=0.2)
-            except queue.Empty:
+            if not self._events:
+                # pjsua2's own threads would wait for Python's lock while they hold a call's, and Python for the call's.
+                self._endpoint.libHandleEvents(_POLL_MS)
                 if not self._answered and time.monotonic() > deadline:
                     return 1
                 continue
+            name, value = self._events.popleft()
             if name == "registered":
                 say(event="registered", code=value)
                 if self._call is None and value < 300 and self._args.call:
@@ -218,6 +221,8 @@ class Phone:
         endpoint = pj.Endpoint()
         endpoint.libCreate()
         config = pj.EpConfig()
+        config.uaConfig.threadCnt = 0
+        config.uaConfig.mainThreadOnly = True
         config.logConfig.level = config.logConfig.consoleLevel = LEVEL if self._args.report else 0
         config.logConfig.decor = 0
         config.logConfig.writer = MessageLog(self._trace).__disown__()  # pjsua2 destroys it

@@ -109,12 +109,12 @@ async def test_each_fault_of_the_audio_is_named(phone: Callable[[int], Target]) 
     assert "rtp_symmetric" in found[IN].remedy
 
     found = wrong(seen[2], targets[2])
-    assert (found[IN].mark, found[OUT].mark) == ("failed", "warning")
+    assert {what: one.mark for what, one in found.items()} == {IN: "failed", OUT: "warning"}, found
     assert f"{HOST}:{deaf.port}" in found[IN].result
     assert "One-way audio" in found[IN].remedy
 
     found = wrong(seen[3], targets[3])
-    assert (found[IN].mark, found[OUT].mark) == ("warning", "warning")
+    assert {what: one.mark for what, one in found.items()} == {IN: "warning", OUT: "warning"}, found
     assert "nothing but silence" in found[IN].result
 
 
