@@ -29,10 +29,11 @@ demo-en: $(VENV)/.installed ## the same in English
 	@$(APUNTADOR) demo --language en
 
 test: $(VENV)/.dev peers models ## all tests; installs the SIP peers when run as root with apt
-	@# What only computes runs on all cores. What talks in real time mostly waits, so three run at once. A whole live
-	@# stack needs the machine to itself.
+	@# What only computes runs on all cores. What talks in real time mostly waits, so three run at once: what failed
+	@# there is tried once more with the machine to itself, as a whole live stack always is.
 	$(BIN)/pytest -n auto --dist loadfile $(COMPUTING)
-	$(BIN)/pytest -n 3 --dist loadfile $(TALKING)
+	$(BIN)/pytest -n 3 --dist loadfile $(TALKING) || \
+		{ echo "once more, alone, what failed: see above why" >&2; $(BIN)/pytest --last-failed --last-failed-no-failures none $(TALKING); }
 	$(BIN)/pytest $(LIVE)
 
 $(VENV)/.installed: pyproject.toml constraints.txt

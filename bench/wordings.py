@@ -2,7 +2,7 @@
 
     python -m bench.wordings [--seed N] [--misses]
 
-The acts that the paraphrase encoder has not learnt from (every fifth, ``models.train.sayings``) play rules. Five of the
+The acts that the paraphrase encoder has not learnt from (one in five, ``models.train.sayings``) play rules. Five of the
 first wordings of each are the rule's examples, half of the others stay in the bank, the rest has to be found. *Known*:
 the act is in the bank. *Unknown*: those that play rules are taken out of it. False positives are counted per rule and
 turn on the development calls of ``bench/judge/data/calls`` (some of them rightly mean the act: an upper bound) and on
@@ -30,6 +30,7 @@ from assist.decide.playbook import Spot
 from assist.decide.wordings import Act, packaged_acts
 from assist.events import Language
 from assist.session.encoder import installed_encoder
+from assist.session.wordings import open_bank
 from bench.judge._scripted import load
 from models.text.encoder import HELD_OUT, PARAPHRASE
 
@@ -62,11 +63,17 @@ class Figures:
 
 
 class Memory:
-    """An encoder that encodes each text once."""
+    """An encoder that encodes each text once, and those of the packaged bank never: their rows come with it."""
 
     def __init__(self, encoder: SentenceEncoder) -> None:
         self._encoder = encoder
         self._rows: dict[str, Rows] = {}
+        packaged = open_bank(encoder)
+        if packaged is not None:
+            for at, act in enumerate(packaged.acts):
+                for tongue in LANGUAGES:
+                    rows = packaged.rows[tongue][at].astype(np.float32)
+                    self._rows.update(zip(map(plain, act.wordings[tongue]), rows, strict=True))
         self.size = encoder.size
 
     def __call__(self, texts: Sequence[str]) -> Rows:
@@ -122,12 +129,14 @@ def measure(
 
 def _bank(acts: Sequence[Act], parts: dict[str, dict[Language, Part]], encode: Memory) -> Bank:
     reduced = tuple(
-        Act(act.id, act.party, {tongue: parts[act.id][tongue].lent for tongue in LANGUAGES}) for act in acts
+        Act(act.id, act.party, {tongue: parts[act.id][tongue].lent for tongue in LANGUAGES}, act.near) for act in acts
     )
     return Bank(
         reduced,
         {
-            tongue: tuple(encode([plain(line) for line in act.wordings[tongue]]) for act in reduced)
+            tongue: tuple(
+                encode([plain(line) for line in act.wordings[tongue]]).astype(np.float16) for act in reduced
+            )
             for tongue in LANGUAGES
         },
         {tongue: encode(background(tongue)) for tongue in LANGUAGES},
@@ -150,7 +159,7 @@ def main() -> None:
     args = parser.parse_args()
     encoder = installed_encoder()
     if encoder is None:
-        raise SystemExit("the sentence encoder is not installed; run: apuntador models fetch use-multilingual")
+        raise SystemExit("the sentence encoder is not installed; run: apuntador models fetch e5-small-es-en")
     for line in _lines(Memory(encoder), args.seed, args.misses):
         print(line, flush=True)
 

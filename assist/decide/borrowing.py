@@ -23,9 +23,9 @@ Vectors = NDArray[np.float32]
 LANGUAGES: Final[tuple[Language, ...]] = ("es", "en")
 NEAREST: Final = 3
 """A sentence lies as near to an act as the mean of so many wordings of it."""
-_ENOUGH: Final = (0.50, 0.08)
-_ENOUGH_OF_FEW: Final = (0.46, 0.10)
-_ENOUGH_TO_ACCUSE: Final = (0.56, 0.10)
+_ENOUGH: Final = (0.45, 0.06)
+_ENOUGH_OF_FEW: Final = (0.42, 0.08)
+_ENOUGH_TO_ACCUSE: Final = (0.52, 0.10)
 """Cosine of the middle of a rule's examples with an act's, seen from ordinary talk, from which the rule borrows, and by
 how much it must be above the one with any other act: usually, with few examples (their middle lies farther off), and
 where a wrong match accuses somebody. With five examples 85 rules in 100 find their act and none another, with two 52
@@ -47,30 +47,37 @@ class Loan:
 class Bank:
     """The acts with their wordings' rows by act and language, and the rows of neutral talk by language.
 
-    ``rows[language][n]`` are float32 [wordings, size], rows of length 1, of the n-th act.
+    ``rows[language][n]`` are float16 [wordings, size], rows of length 1, of the n-th act: there are many, and few are
+    ever used at once.
     """
 
     acts: tuple[Act, ...]
-    rows: Mapping[Language, tuple[Vectors, ...]]
+    rows: Mapping[Language, tuple[NDArray[np.float16], ...]]
     neutral: Mapping[Language, Vectors]
 
-    @cached_property
-    def both(self) -> tuple[Vectors, ...]:
-        """The rows of each act in both languages."""
-        return tuple(
-            np.concatenate([self.rows[language][at] for language in LANGUAGES]) for at in range(len(self.acts))
-        )
+    def both(self, at: int) -> Vectors:
+        """The rows of an act in both languages: float32 [wordings, size]."""
+        return np.concatenate([self.rows[language][at] for language in LANGUAGES]).astype(np.float32)
 
     @cached_property
     def means(self) -> Vectors:
         """The mean row of each act: float32 [acts, size]."""
-        return np.stack([rows.mean(axis=0) for rows in self.both])
+        return np.stack([self.both(at).mean(axis=0) for at in range(len(self.acts))])
 
     @cached_property
     def middle(self) -> Vectors:
         """The middle of all talk that is known: float32 [size]."""
-        middle: Vectors = np.concatenate([*self.both, *(self.neutral[language] for language in LANGUAGES)]).mean(axis=0)
+        neutral = [self.neutral[language] for language in LANGUAGES]
+        counts = np.array([sum(len(self.rows[language][at]) for language in LANGUAGES) for at in range(len(self.acts))])
+        total = counts @ self.means + np.concatenate(neutral).sum(axis=0)
+        middle: Vectors = (total / (counts.sum() + sum(map(len, neutral)))).astype(np.float32)
         return middle
+
+    @cached_property
+    def near(self) -> tuple[frozenset[int], ...]:
+        """Of each act, where those near it stand."""
+        places = {act.id: at for at, act in enumerate(self.acts)}
+        return tuple(frozenset(places[other] for other in act.near if other in places) for act in self.acts)
 
     @cached_property
     def directions(self) -> Vectors:
@@ -85,11 +92,13 @@ class Bank:
         """
         if not len(examples) or not self.acts:
             return None, frozenset()
-        akin = frozenset(int(at) for at in (unit(examples - self.middle) @ self.directions.T).argmax(axis=1))
+        nearest_acts = {int(at) for at in (unit(examples - self.middle) @ self.directions.T).argmax(axis=1)}
+        akin = frozenset(nearest_acts.union(*(self.near[at] for at in nearest_acts)))
         alike = self.directions @ unit(examples.mean(axis=0) - self.middle)
         mine = np.array([party in ("any", act.party) for act in self.acts])
         first = int(np.where(mine, alike, -1.0).argmax())
-        second = float(np.delete(alike, first).max()) if len(self.acts) > 1 else -1.0
+        others = np.delete(alike, [first, *self.near[first]])
+        second = float(others.max()) if len(others) else -1.0
         usual = _ENOUGH_OF_FEW if len(examples) <= _FEW else _ENOUGH
         likeness, lead = _ENOUGH_TO_ACCUSE if strict else usual
         if len(examples) < _LEAST or not mine[first] or alike[first] < likeness or alike[first] - second < lead:

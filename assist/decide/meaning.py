@@ -35,7 +35,7 @@ _WEIGHTS_ALONE: Final = np.array((1.0, 0.3, 0.0))
 """The same without a bank."""
 _OWN_SHARE: Final = 0.4
 """Weight of the supervisor's own few examples in the middle; the many borrowed ones have the rest."""
-_CONTRAST_EVERY: Final = 4
+_CONTRAST_EVERY: Final = 8
 """Every so many wordings of the other acts are ordinary talk: enough for scales and thresholds, and quick."""
 _FALSE_SHARE: Final = 0.003
 """Share of ordinary lines that may lie above a threshold."""
@@ -228,8 +228,8 @@ class MeaningIndex:
                 loan = None
             if loan is not None:
                 at = self._bank.place(loan.act)
-                contrast[at] = False
-                borrowed = self._bank.both[at]
+                contrast[[at, *self._bank.near[at]]] = False
+                borrowed = self._bank.both(at)
                 negated += self._bank.negated(at, is_negated)
         against = self._encode([plain(text) for text in spot.not_examples]) if spot.not_examples else mine[:0]
         towards = self._way(mine, borrowed)
@@ -276,7 +276,7 @@ def _ordinary(neutral: Vectors, bank: Bank | None, language: Language) -> tuple[
     """Rows of ordinary talk, and of which act each is (-1: of none)."""
     if bank is None:
         return neutral, np.full(len(neutral), -1)
-    some = [rows[::_CONTRAST_EVERY] for rows in bank.rows[language]]
+    some = [rows[::_CONTRAST_EVERY].astype(np.float32) for rows in bank.rows[language]]
     acts = np.repeat(np.arange(len(some)), [len(rows) for rows in some])
     return np.concatenate([neutral, *some]), np.concatenate([np.full(len(neutral), -1), acts])
 

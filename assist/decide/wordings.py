@@ -4,6 +4,7 @@
 
     recording_notice:          # an act: a thing somebody does by saying it; unique among all files
       party: agent             # agent | customer
+      near: [monitoring_notice]  # acts of which many wordings would do for this one, too; they are no contrast to it
       es: |                    # one wording a line
         ...
       en: |
@@ -39,6 +40,7 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     party: Actor
+    near: tuple[Id, ...] = ()
     es: tuple[Sentence, ...]
     en: tuple[Sentence, ...]
 
@@ -65,11 +67,12 @@ _FILE: Final = TypeAdapter(dict[Id, _Entry])
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act and its wordings by language."""
+    """One act, its wordings by language, and the ids of the acts near it."""
 
     id: str
     party: Actor
     wordings: Mapping[Language, tuple[str, ...]]
+    near: tuple[str, ...] = ()
 
 
 def parse(text: str, source: str) -> tuple[Act, ...]:
@@ -91,7 +94,7 @@ def parse(text: str, source: str) -> tuple[Act, ...]:
             f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}" for item in err.errors()
         )
         raise ConfigError("\n".join(f"{source}: {fault}" for fault in faults)) from None
-    return tuple(Act(name, entry.party, {"es": entry.es, "en": entry.en}) for name, entry in entries.items())
+    return tuple(Act(name, entry.party, {"es": entry.es, "en": entry.en}, entry.near) for name, entry in entries.items())
 
 
 def joined(files: Mapping[str, str]) -> tuple[Act, ...]:
@@ -112,6 +115,10 @@ def joined(files: Mapping[str, str]) -> tuple[Act, ...]:
                 other = said.setdefault((language, line.lower()), act.id)
                 if other != act.id:
                     faults.append(f"{source}: {line!r} belongs to {other!r} and {act.id!r}; keep it in one of the two")
+    for act in acts.values():
+        for other in act.near:
+            if act.id not in (acts[other].near if other in acts else ()):
+                faults.append(f"act {act.id!r} is near {other!r}, which is none or does not say so; name each at the other")
     if faults:
         raise ConfigError("\n".join(faults))
     return tuple(acts.values())

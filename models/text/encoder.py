@@ -25,7 +25,7 @@ PARAPHRASE: Final = Path(__file__).parents[1] / "data" / "paraphrase"
 """What `models.train.paraphrase` wrote: the graph, how it was before its weights were made small, and what it has not
 learnt from."""
 REFERENCE: Final = "reference.npz"
-"""`rows` float16 [sentences, 512] that the float net has for `models.text.check.SENTENCES`."""
+"""`rows` float16 [sentences, 384] that the float net has for `models.text.check.SENTENCES`."""
 HELD_OUT: Final = "held_out.json"
 """Ids of the acts of the bank of wordings that were held out."""
 QUERY: Final = "query: "
@@ -107,23 +107,6 @@ class UseEncoder(_Encoder):
         return np.asarray(self._rows[pieces] * scales[:, :1] + scales[:, 1:], np.float32)
 
 
-class ParaphraseEncoder(UseEncoder):
-    """USE taught what people say in calls: best for telling whether two short lines mean the same.
-
-    The pieces are those of the fetched `UseEncoder`, the net is part of the package (docs/models/paraphrase-card.md).
-    Arguments as :class:`UseEncoder`; `packaged` is the folder with the net.
-    """
-
-    name = "use-paraphrase-1"
-
-    def __init__(self, folder: Path, *, threads: int = 1, longest: int = 256, packaged: Path = PARAPHRASE) -> None:
-        graph = packaged / GRAPH
-        if not graph.is_file():
-            what = say("packaged.missing.what", file=f"{packaged.name}/{GRAPH}")
-            raise ModelDamaged(what, where=str(packaged), do=say("packaged.do"))
-        super().__init__(folder, threads=threads, longest=longest, graph=graph)
-
-
 class E5Encoder(_Encoder):
     """multilingual-e5-small, Spanish and English: best for finding the passage that answers a question.
 
@@ -138,8 +121,8 @@ class E5Encoder(_Encoder):
     _begin = e5.BEGIN
     _end = e5.END
 
-    def __init__(self, folder: Path, *, threads: int = 1, longest: int = 512) -> None:
-        super().__init__(folder, threads=threads, longest=longest)
+    def __init__(self, folder: Path, *, threads: int = 1, longest: int = 512, graph: Path | None = None) -> None:
+        super().__init__(folder, threads=threads, longest=longest, graph=graph)
         try:
             self._positions = np.load(folder / e5.POSITIONS)
         except (OSError, ValueError) as error:
@@ -159,6 +142,23 @@ class E5Encoder(_Encoder):
 
     def _states(self, pieces: list[int]) -> Rows:
         return np.asarray(e5.floats(self._rows[pieces]) + self._positions[: len(pieces)], np.float32)[None]
+
+
+class ParaphraseEncoder(E5Encoder):
+    """The lower half of E5, taught what people say in calls: best for telling whether two short lines mean the same.
+
+    The pieces are those of the fetched `E5Encoder`, the net is part of the package (docs/models/paraphrase-card.md).
+    Arguments as :class:`E5Encoder`; `packaged` is the folder with the net.
+    """
+
+    name = "e5-paraphrase-2"
+
+    def __init__(self, folder: Path, *, threads: int = 1, longest: int = 64, packaged: Path = PARAPHRASE) -> None:
+        graph = packaged / GRAPH
+        if not graph.is_file():
+            what = say("packaged.missing.what", file=f"{packaged.name}/{GRAPH}")
+            raise ModelDamaged(what, where=str(packaged), do=say("packaged.do"))
+        super().__init__(folder, threads=threads, longest=longest, graph=graph)
 
 
 def _opened(graph: Path, threads: int) -> InferenceSession:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models.catalog import load_catalog
 from models.store import Store
-from models.text.encoder import E5Encoder, ParaphraseEncoder, UseEncoder
+from models.text.encoder import E5Encoder, ParaphraseEncoder
 
 
 def open_paraphrase(models_dir: Path | None = None, *, threads: int = 1) -> ParaphraseEncoder:
@@ -14,7 +14,7 @@ def open_paraphrase(models_dir: Path | None = None, *, threads: int = 1) -> Para
 
     models_dir: as in `models.store.models_dir`. Raises `ModelMissing` (says what to fetch), `ModelDamaged`.
     """
-    encoder = ParaphraseEncoder(_folder(UseEncoder.name, models_dir), threads=threads)
+    encoder = ParaphraseEncoder(_folder(E5Encoder.name, models_dir), threads=threads)
     encoder.encode(["."])  # the first run allocates; better now than in a caller's first word
     return encoder
 

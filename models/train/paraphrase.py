@@ -75,7 +75,7 @@ BANK: Final = Path("assist/decide/data/wordings")
 
 def contrast(rows: Tensor, groups: Sequence[int]) -> Tensor:
     """Supervised contrastive loss of float [n, size], rows of length 1."""
-    group = torch.tensor(groups)
+    group = torch.tensor(groups, device=rows.device)
     chances, itself = alike(rows)
     same = (group[:, None] == group[None]) & ~itself
     each = (chances * same).sum(1) / same.sum(1).clamp(min=1)
@@ -84,7 +84,7 @@ def contrast(rows: Tensor, groups: Sequence[int]) -> Tensor:
 
 def alike(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Logarithms [n, n] of the chances that another row is taken for one (0 for itself), and which are itself."""
-    itself = torch.eye(len(rows), dtype=torch.bool)
+    itself = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
     logits = (rows @ rows.T / TEMPERATURE).masked_fill(itself, -math.inf)
     return logits.log_softmax(1).masked_fill(itself, 0.0), itself
 
@@ -134,23 +134,20 @@ def learn(
 class Teacher:
     """Multilingual E5-small, being trained or asked."""
 
-    def __init__(self, model: Path, keep: Sequence[int]) -> None:
-        torch.manual_seed(SEED)
-        file = E5File(model)
-        self.net: E5Net = load(file, keep, file.shape.layers, FROZEN)
-        self._tokenizer = Tokenizer.from_str(tokenizer_json(file, keep, LENGTH))
-        self._tokenizer.enable_padding(pad_id=file.pad, pad_token="<pad>")
+    def __init__(self, net: E5Net, tokenizer: Tokenizer, device: torch.device) -> None:
+        self.net, self._tokenizer, self._device = net.to(device), tokenizer, device
 
     def rows(self, texts: Sequence[str], dropout: float = 0.0) -> Tensor:
         """float [n, 384], rows of length 1."""
         order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
         parts: list[Tensor] = []
-        with torch.autocast("cpu", torch.bfloat16):
-            for start_at in range(0, len(order), _BLOCK):
-                said = [PREFIX + texts[at] for at in order[start_at : start_at + _BLOCK]]
+        block = _BLOCK if self._device.type == "cpu" else len(order)
+        with torch.autocast(self._device.type, torch.bfloat16):
+            for start_at in range(0, len(order), block):
+                said = [PREFIX + texts[at] for at in order[start_at : start_at + block]]
                 read = self._tokenizer.encode_batch(said)
                 ids, mask = torch.tensor([e.ids for e in read]), torch.tensor([e.attention_mask for e in read])
-                parts.append(self.net(ids, mask, dropout).float())
+                parts.append(self.net(ids.to(self._device), mask.to(self._device), dropout).float())
         return nn.functional.normalize(torch.cat(parts)[torch.tensor(order).argsort()], dim=1)
 
     def learn(self, sampler: Sampler, file: Path, steps: int) -> None:

@@ -11,6 +11,7 @@ import gzip
 import json
 import random
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +22,14 @@ import yaml
 from models.train.calls import LANGUAGES, call_rows
 
 HOLD_EVERY: Final = 5
-"""Every so many acts and intents are not learnt from: ``bench.wordings`` judges by those acts."""
-ACTS: Final = 40
-"""Of the bank in a step, with `EACH` wordings in each language."""
-INTENTS: Final = 12
+"""One in so many acts, by its id, is not learnt from: ``bench.wordings`` judges by those acts. Acts with others near
+them are learnt from always: they would be known from those."""
+ACTS: Final = 112
+"""Of the bank in a step, with `EACH` wordings in each language; no two that are near each other."""
+INTENTS: Final = 24
 """Of one public set in a step, with twice `EACH` lines."""
 EACH: Final = 2
-LOOSE: Final = 64
+LOOSE: Final = 160
 """Lines of which nothing is known, in a step."""
 MISHEARD: Final = 0.33
 """Share of the texts that are roughened."""
@@ -52,6 +54,8 @@ class Sayings:
     """All that is learnt from, as `plain` sentences."""
 
     acts: Mapping[str, Group]
+    near: Mapping[str, frozenset[str]]
+    """Acts by id of which many wordings would do for the act, too."""
     sets: Mapping[str, Mapping[str, Group]]
     loose: tuple[str, ...]
     held_out: tuple[str, ...]
@@ -71,25 +75,32 @@ def plain(text: str) -> str:
 
 
 def sayings(data: Path, folder: Path, seed: int) -> Sayings:
-    """What is learnt from: the acts of ``folder`` and the intents of ``data`` that are not held out."""
-    every = bank(folder)
-    acts = _learnt(every)
+    """What is learnt from: the acts of ``folder`` that are not held out, and the intents of ``data``."""
+    every, near = bank(folder)
+    acts = {name: group for name, group in every.items() if near[name] or zlib.crc32(name.encode()) % HOLD_EVERY}
     return Sayings(
-        acts, intents(data, seed), tuple(loose(data, acts, seed)), tuple(id for id in every if id not in acts)
+        acts,
+        near,
+        intents(data, seed),
+        tuple(loose(data, acts, seed)),
+        tuple(name for name in every if name not in acts),
     )
 
 
-def bank(folder: Path) -> dict[str, Group]:
-    """The acts of the bank in the order of the product, and their wordings es, en."""
+def bank(folder: Path) -> tuple[dict[str, Group], dict[str, frozenset[str]]]:
+    """The acts of the bank in the order of the product with their wordings es, en; and those near each."""
     acts: dict[str, Group] = {}
+    near: dict[str, frozenset[str]] = {}
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for file in sorted(folder.glob("*.yaml")):
-        for name, entry in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+        for name, entry in yaml.load(file.read_text(encoding="utf-8"), loader).items():
             acts[name] = tuple(tuple(map(plain, filter(None, entry[tongue].splitlines()))) for tongue in LANGUAGES)
-    return acts
+            near[name] = frozenset(entry.get("near", ()))
+    return acts, near
 
 
 def intents(data: Path, seed: int) -> dict[str, dict[str, Group]]:
-    """The public sets' intents that are not held out, by set. Lines of NLU++ with the same intents are one."""
+    """The public sets' intents by set. Lines of NLU++ with the same intents are one."""
     sets: dict[str, dict[str, list[str]]] = {"clinc150": {}, "banking77": {}, "nlupp": {}}
     told = json.loads((data / "clinc150" / "data_full.json").read_text(encoding="utf-8"))
     for text, intent in (*told["train"], *told["val"]):
@@ -110,7 +121,7 @@ def intents(data: Path, seed: int) -> dict[str, dict[str, Group]]:
             lines = list(dict.fromkeys(map(plain, said)))
             if len(lines) >= _LEAST_LINES:
                 groups[key] = (tuple(rng.sample(lines, min(_MOST_LINES, len(lines)))),)
-        found[name] = _learnt(groups)
+        found[name] = groups
     return found
 
 
@@ -141,10 +152,6 @@ def loose(data: Path, acts: Mapping[str, Group], seed: int) -> list[str]:
     return list(dict.fromkeys(text for text in found if " " in text))
 
 
-def _learnt(groups: Mapping[str, Group]) -> dict[str, Group]:
-    return {name: group for at, (name, group) in enumerate(groups.items()) if at % HOLD_EVERY != HOLD_EVERY - 1}
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """Texts of one step that are compared with each other: as written, as heard, and of which group each is."""
@@ -158,20 +165,32 @@ class Sampler:
     """What each step compares, the same for the same seed and step."""
 
     def __init__(self, known: Sayings, seed: int) -> None:
-        self._acts, self._loose, self._seed = list(known.acts.values()), known.loose, seed
+        self._known, self._seed = known, seed
         self._sets = [list(groups.values()) for groups in known.sets.values()]
 
     def step(self, number: int) -> tuple[Part, Part, Part]:
         """Of the bank, of a public set, and lines of which nothing is known, each a group of its own."""
         rng = random.Random(f"{self._seed} {number}")
-        acts = rng.sample(self._acts, min(ACTS, len(self._acts)))
-        public = self._sets[number % len(self._sets)]
-        some = [((line,),) for line in rng.sample(self._loose, min(LOOSE, len(self._loose)))]
+        public, loose = self._sets[number % len(self._sets)], self._known.loose
+        some = [((line,),) for line in rng.sample(loose, min(LOOSE, len(loose)))]
         return (
-            _drawn(acts, EACH, rng),
+            _drawn(self._apart(rng), EACH, rng),
             _drawn(rng.sample(public, min(INTENTS, len(public))), 2 * EACH, rng),
             _drawn(some, 1, rng),
         )
+
+    def _apart(self, rng: random.Random) -> list[Group]:
+        """Acts of which none is near another."""
+        chosen: list[Group] = []
+        taken: set[str] = set()
+        names = list(self._known.acts)
+        for name in rng.sample(names, len(names)):
+            if name not in taken:
+                chosen.append(self._known.acts[name])
+                taken |= self._known.near[name]
+                if len(chosen) == ACTS:
+                    break
+        return chosen
 
 
 def _drawn(groups: Sequence[Group], each: int, rng: random.Random) -> Part:

@@ -109,21 +109,21 @@ def loss_of(logits: Tensor, rows: Sequence[Row], known: Priors) -> Tensor:
     total = logits.new_zeros(())
     feel = [n for n, row in enumerate(rows) if row.sentiment is not None]
     if feel:
-        shift = torch.stack([known.sentiment[rows[n].source] for n in feel])
-        wanted = torch.tensor([rows[n].sentiment for n in feel])
+        shift = torch.stack([known.sentiment[rows[n].source] for n in feel]).to(logits.device)
+        wanted = torch.tensor([rows[n].sentiment for n in feel], device=logits.device)
         total = total + F.cross_entropy(
             logits[feel, _SENTIMENT] + shift, wanted, label_smoothing=SMOOTHING, reduction="sum"
         )
     emote = [n for n, row in enumerate(rows) if row.emotion is not None]
     if emote:
-        shift = torch.stack([known.emotion[rows[n].source] for n in emote])
-        wanted = torch.tensor([rows[n].emotion for n in emote])
+        shift = torch.stack([known.emotion[rows[n].source] for n in emote]).to(logits.device)
+        wanted = torch.tensor([rows[n].emotion for n in emote], device=logits.device)
         total = total + 0.6 * F.cross_entropy(
             logits[emote, _EMOTION] + shift, wanted, label_smoothing=SMOOTHING, reduction="sum"
         )
     flagged = [n for n, row in enumerate(rows) if row.flags is not None]
     if flagged:
-        wanted = torch.tensor([rows[n].flags for n in flagged], dtype=torch.float)
+        wanted = torch.tensor([rows[n].flags for n in flagged], dtype=torch.float, device=logits.device)
         total = total + F.binary_cross_entropy_with_logits(logits[flagged, _FLAGS], wanted, reduction="sum")
     return total / len(rows)
 
@@ -160,6 +160,7 @@ def learn(
     """One pass over ``rows``, at most ``most`` steps. Every forty its state goes to ``file``, to go on from there."""
     torch.manual_seed(seed)
     todo = batches(rows, random.Random(seed))[:most]
+    device = net.head.weight.device
     trained = [p for p in net.encoder.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(
         [
@@ -185,7 +186,8 @@ def learn(
         rough = random.Random(f"{seed} {step}")
         for group in optimiser.param_groups:
             group["lr"] = group["base"] * min(1.0, step / warm) * max(0.01, 1 - step / (len(todo) + 1))
-        logits = net(*encode(tokenizer, [roughen(row.text, rough) for row in batch]), DROPOUT)
+        ids, mask = encode(tokenizer, [roughen(row.text, rough) for row in batch])
+        logits = net(ids.to(device), mask.to(device), DROPOUT)
         loss = loss_of(logits, batch, known)
         optimiser.zero_grad()
         loss.backward()

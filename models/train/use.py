@@ -64,8 +64,8 @@ class UseNet(nn.Module):
         x = torch.cat(features, dim=-1)
         x = F.layer_norm(x, x.shape[-1:], w["ln_g"], w["ln_b"], self.epsilon)
         if dropout:
-            x = F.dropout(x, dropout) * F.dropout(torch.ones(len(x), 1), dropout)
-        total = torch.zeros(count + 1, x.shape[-1]).index_add(0, sentence, x.float())[:count]
+            x = F.dropout(x, dropout) * F.dropout(torch.ones(len(x), 1, device=x.device), dropout)
+        total = torch.zeros(count + 1, x.shape[-1], device=x.device).index_add(0, sentence, x.float())[:count]
         root = torch.bincount(sentence, minlength=count + 1)[:count].float().sqrt()[:, None]
         x = (total / root) @ w["cnn_W"] + root * w["cnn_b"]
         y = F.relu(x @ w["p1"] + F.relu(x @ w["d0"]) @ w["d1"])

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.models
 def kits() -> dict[Language, Kit]:
     encoder = installed_encoder()
     if encoder is None:
-        pytest.skip("the sentence encoder is not installed; run: apuntador models fetch use-multilingual")
+        pytest.skip("the sentence encoder is not installed; run: apuntador models fetch e5-small-es-en")
     made: dict[Language, Kit] = {}
     for language, other in (("es", "en"), ("en", "es")):
         taxonomies = tuple(packaged_taxonomy("telecom", one) for one in (language, other))  # type: ignore[arg-type]
