@@ -35,7 +35,7 @@ _WEIGHTS_ALONE: Final = np.array((1.0, 0.3, 0.0))
 """The same without a bank."""
 _OWN_SHARE: Final = 0.4
 """Weight of the supervisor's own few examples in the middle; the many borrowed ones have the rest."""
-_CONTRAST_EVERY: Final = 8
+_CONTRAST_EVERY: Final = 16
 """Every so many wordings of the other acts are ordinary talk: enough for scales and thresholds, and quick."""
 _FALSE_SHARE: Final = 0.003
 """Share of ordinary lines that may lie above a threshold."""
