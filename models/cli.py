@@ -150,7 +150,7 @@ def verify_command(ctx: typer.Context, names: _Names = None) -> None:
                 store.verify(name)
                 model = catalog.get(name)
                 if model.kind == "encoder" and store.is_installed(name, model.recipe):
-                    check_encoder(model.engine, store.path(name))
+                    check_encoder(store.path(name))
                 out.print(f"{name}: {say('cli.ok')}", markup=False)
             except ModelMissing as error:
                 failed = True

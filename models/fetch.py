@@ -18,7 +18,6 @@ from models.catalog import Catalog, Model, ModelFile, Source
 from models.download import Progress, disk_full_says_so, download, http_client, ignore_progress
 from models.graphs.e5 import write_e5
 from models.graphs.moonshine import write_graphs
-from models.graphs.use import write_use
 from models.sources import by_hand, npm_tarball_url, pip_download, vosk_zip_url
 from models.store import Store
 from models.text.check import check_encoder
@@ -123,10 +122,9 @@ def _optimise(model: Model, folder: Path, on_optimise: Callable[[str], None] | N
     if on_optimise:
         on_optimise(model.name)
     if model.kind == "encoder":
-        write = write_e5 if model.engine == "e5" else write_use
-        for published in write(folder):
+        for published in write_e5(folder):
             published.unlink()
-        check_encoder(model.engine, folder)
+        check_encoder(folder)
         return
     encoder, decoder = (folder / name for name in _PUBLISHED)
     write_graphs(encoder, decoder, folder, model.alignment_heads)

@@ -45,7 +45,7 @@ def _models() -> Sequence[Row]:
     before, began = _resident(), time.perf_counter()
     models: list[object] = [open_mood()]
     note = "mood model"
-    for name, opened in (("USE", open_paraphrase), ("E5", open_e5)):
+    for name, opened in (("paraphrase encoder", open_paraphrase), ("E5", open_e5)):
         try:
             models.append(opened())
             note += f", {name}"

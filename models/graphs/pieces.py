@@ -1,7 +1,7 @@
 """Which pieces of a multilingual vocabulary are kept, and the tokenizer of what is left.
 
-Both encoders read a hundred thousand and more pieces, of which Spanish and English use a part. A word that needs
-another piece is spelled with smaller ones.
+A multilingual encoder reads a hundred thousand and more pieces, of which Spanish and English use a part. A word that
+needs another piece is spelled with smaller ones.
 """
 
 from __future__ import annotations

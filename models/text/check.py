@@ -1,6 +1,6 @@
-"""Whether an installed encoder still says what the published one says.
+"""Whether the installed encoder still says what the published one says.
 
-`reference.npz` beside this module holds the rows that the wheels' own engines give for SENTENCES (E5 as queries),
+`reference.npz` beside this module holds the rows that the wheel's own engine gives for SENTENCES as queries,
 written by `python -m bench.encoder_reference`.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from models.errors import ModelDamaged
 from models.strings import say
-from models.text.encoder import E5Encoder, UseEncoder
+from models.text.encoder import E5Encoder
 
 SENTENCES: Final = (
     "Llevo tres semanas esperando el reembolso y nadie me da una respuesta.",
@@ -28,14 +28,14 @@ SENTENCES: Final = (
 LEAST: Final = 0.99
 
 
-def check_encoder(engine: str, folder: Path) -> None:
-    """Compare the encoder in `folder` (engine "e5" | "use") with the published one; a tenth of a second.
+def check_encoder(folder: Path) -> None:
+    """Compare the encoder in `folder` with the published one; a tenth of a second.
 
     Raises `ModelDamaged` when a sentence's cosine is below 0.99, or the files cannot be read.
     """
-    encoder = E5Encoder(folder) if engine == "e5" else UseEncoder(folder)
+    encoder = E5Encoder(folder)
     with np.load(Path(__file__).with_name("reference.npz")) as stored:
-        reference = stored[engine].astype(np.float32)
+        reference = stored["e5"].astype(np.float32)
     cosines = (encoder.encode(SENTENCES) * reference).sum(1) / np.linalg.norm(reference, axis=1)
     if not cosines.min() >= LEAST:
         what = say("damaged.what", name=encoder.name, reason=f"cosine {cosines.min():.3f} < {LEAST}")

@@ -16,7 +16,7 @@ from onnxruntime import InferenceSession
 from tokenizers import Tokenizer
 
 from models.errors import ModelDamaged
-from models.graphs import e5, use
+from models.graphs import e5
 from models.graphs.pieces import GRAPH, ROWS, TOKENIZER
 from models.runtime import open_session
 from models.strings import say
@@ -31,105 +31,39 @@ HELD_OUT: Final = "held_out.json"
 QUERY: Final = "query: "
 PASSAGE: Final = "passage: "
 
-_LONGEST_PIECE: Final = 16  # characters; none of either vocabulary is longer
+_LONGEST_PIECE: Final = 16  # characters; none of the vocabulary is longer
 
 Rows = NDArray[np.float32]
 
 
-class _Encoder:
-    """What both have in common: pieces, rows, one run of the graph for each text."""
+class E5Encoder:
+    """multilingual-e5-small, Spanish and English: best for finding the passage that answers a question.
 
-    name: str
-    size: int
+    It was trained with a word in front of each text that says what it is; compare `encode_queries` with
+    `encode_passages`, or `encode` with itself. Cosines of unrelated texts lie at 0.79 to 0.93: use their order, not
+    their size.
 
-    def __init__(self, folder: Path, *, threads: int, longest: int, graph: Path | None = None) -> None:
+    `threads` of onnxruntime; `longest`, at most 512: pieces read of a text, the rest is not looked at; `graph` in place
+    of the folder's. Raises `ModelDamaged`.
+    """
+
+    name = "e5-small-es-en"
+    size = 384
+
+    def __init__(self, folder: Path, *, threads: int = 1, longest: int = 512, graph: Path | None = None) -> None:
         self._longest = longest
         self._session = _opened(graph, threads) if graph else open_session(folder / GRAPH, threads=threads)
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
             # Mapped: only the rows that are used take memory.
             self._rows = np.asarray(np.load(folder / ROWS, mmap_mode="r"))
+            self._positions = np.load(folder / e5.POSITIONS)
         except Exception as error:  # tokenizers raises a bare Exception
             raise _damaged(folder, error) from error
 
-    def pieces(self, text: str) -> list[int]:
-        """Ids of the pieces of `text` between those of begin and end, cut to the longest that is read."""
-        room = self._longest - 2
-        # Blanks at the ends or in runs count for nothing; without them no text longer than this fits anyway.
-        said = " ".join(text[: 4 * _LONGEST_PIECE * self._longest].split())[: _LONGEST_PIECE * room]
-        said = said.encode("utf-8", "ignore").decode()  # half of a surrogate pair is no letter
-        return [self._begin, *self._tokenizer.encode(said, add_special_tokens=False).ids[:room], self._end]
-
-    _begin: int
-    _end: int
-
-    def _states(self, pieces: list[int]) -> Rows:
-        raise NotImplementedError
-
-    def _encode(self, texts: Sequence[str], prefix: str = "") -> Rows:
-        made = np.empty((len(texts), self.size), np.float32)
-        for row, text in zip(made, texts, strict=True):
-            (sentence,) = self._session.run(None, {"states": self._states(self.pieces(prefix + text))})
-            row[:] = sentence[0] / max(float(np.linalg.norm(sentence)), 1e-9)
-        return made
-
-
-class UseEncoder(_Encoder):
-    """Universal Sentence Encoder, multilingual, as published: pieces in bytes and a small convolutional net.
-
-    `threads` of onnxruntime; `longest`: pieces read of a text, the rest is not looked at; `graph` in place of the
-    folder's. Raises `ModelDamaged`.
-    """
-
-    name = "use-multilingual"
-    size = use.WIDTH
-
-    _begin = use.BEGIN
-    _end = use.END
-
-    def __init__(self, folder: Path, *, threads: int = 1, longest: int = 256, graph: Path | None = None) -> None:
-        super().__init__(folder, threads=threads, longest=longest, graph=graph)
-        try:
-            self._scales = np.load(folder / use.SCALES)
-        except (OSError, ValueError) as error:
-            raise _damaged(folder, error) from error
-
     def encode(self, texts: Sequence[str]) -> Rows:
-        """float32 [len(texts), 512], rows of length 1. A text without a word has a row too, which means nothing."""
-        return self._encode(texts)
-
-    def pieces(self, text: str) -> list[int]:
-        found = super().pieces(text)
-        return found if len(found) > 2 else [self._begin, use.UNKNOWN, self._end]
-
-    def _states(self, pieces: list[int]) -> Rows:
-        scales = self._scales[pieces]
-        return np.asarray(self._rows[pieces] * scales[:, :1] + scales[:, 1:], np.float32)
-
-
-class E5Encoder(_Encoder):
-    """multilingual-e5-small, Spanish and English: best for finding the passage that answers a question.
-
-    It was trained with a word in front of each text that says what it is; compare `encode_queries` with
-    `encode_passages`, or `encode` with itself. Cosines of unrelated texts lie at 0.79 to 0.93: use their order, not
-    their size. Arguments as :class:`UseEncoder`; `longest` is at most 512.
-    """
-
-    name = "e5-small-es-en"
-    size = 384
-
-    _begin = e5.BEGIN
-    _end = e5.END
-
-    def __init__(self, folder: Path, *, threads: int = 1, longest: int = 512, graph: Path | None = None) -> None:
-        super().__init__(folder, threads=threads, longest=longest, graph=graph)
-        try:
-            self._positions = np.load(folder / e5.POSITIONS)
-        except (OSError, ValueError) as error:
-            raise _damaged(folder, error) from error
-
-    def encode(self, texts: Sequence[str]) -> Rows:
-        """float32 [len(texts), 384], rows of length 1: texts to compare with each other, as `encode_queries`."""
+        """float32 [len(texts), 384], rows of length 1: texts to compare with each other, as `encode_queries`. A text
+        without a word has a row too, which means nothing."""
         return self.encode_queries(texts)
 
     def encode_queries(self, texts: Sequence[str]) -> Rows:
@@ -140,8 +74,22 @@ class E5Encoder(_Encoder):
         """What may answer it."""
         return self._encode(texts, PASSAGE)
 
-    def _states(self, pieces: list[int]) -> Rows:
-        return np.asarray(e5.floats(self._rows[pieces]) + self._positions[: len(pieces)], np.float32)[None]
+    def pieces(self, text: str) -> list[int]:
+        """Ids of the pieces of `text` between those of begin and end, cut to the longest that is read."""
+        room = self._longest - 2
+        # Blanks at the ends or in runs count for nothing; without them no text longer than this fits anyway.
+        said = " ".join(text[: 4 * _LONGEST_PIECE * self._longest].split())[: _LONGEST_PIECE * room]
+        said = said.encode("utf-8", "ignore").decode()  # half of a surrogate pair is no letter
+        return [e5.BEGIN, *self._tokenizer.encode(said, add_special_tokens=False).ids[:room], e5.END]
+
+    def _encode(self, texts: Sequence[str], prefix: str) -> Rows:
+        made = np.empty((len(texts), self.size), np.float32)
+        for row, text in zip(made, texts, strict=True):
+            pieces = self.pieces(prefix + text)
+            states = np.asarray(e5.floats(self._rows[pieces]) + self._positions[: len(pieces)], np.float32)[None]
+            (sentence,) = self._session.run(None, {"states": states})
+            row[:] = sentence[0] / max(float(np.linalg.norm(sentence)), 1e-9)
+        return made
 
 
 class ParaphraseEncoder(E5Encoder):

@@ -53,7 +53,6 @@ def test_needs_are_followed_and_defaults_narrowed_by_language() -> None:
         "silero-vad",
         "tokenizer-llama-32k",
         "e5-small-es-en",
-        "use-multilingual",
     )
 
 

@@ -23,7 +23,7 @@ class Other:
     """An encoder that is not the one of the rows."""
 
     name = "other"
-    size = 512
+    size = ParaphraseEncoder.size
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return np.ones((len(texts), self.size), np.float32) / np.float32(np.sqrt(self.size))
