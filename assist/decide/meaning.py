@@ -37,7 +37,7 @@ _OWN_SHARE: Final = 0.4
 """Weight of the supervisor's own few examples in the middle; the many borrowed ones have the rest."""
 _CONTRAST_EVERY: Final = 16
 """Every so many wordings of the other acts are ordinary talk: enough for scales and thresholds, and quick."""
-_FALSE_SHARE: Final = 0.003
+_FALSE_SHARE: Final = 0.002
 """Share of ordinary lines that may lie above a threshold."""
 _FLOOR: Final = 2.0
 """Least threshold in standard deviations: with few neutral lines their tail is only guessed."""

@@ -47,7 +47,8 @@ def _silent(state: SessionState, rule: Rule, most_s: float, item: Item, stimulus
         return None  # an event that came again says nothing of now
     since = quiet_since(state)
     quiet = 0.0 if state.held_since is not None else stimulus.at - since
-    mark = f"{since - (state.answered_at or 0.0):.1f}"
+    # The same silence may warn before a hold and be forgiven by it: each has a name of its own, or it is stored once.
+    mark = f"{(state.held_since or since) - (state.answered_at or 0.0):.1f}"
     if quiet < most_s * WARN_SHARE or _announced(state, rule, since, kit):
         return Change("pending", mark=mark) if item.state == "due" else None
     if quiet >= most_s + _HEARD_LATE_S:

@@ -161,6 +161,30 @@ def test_folding_the_stored_events_gives_the_live_state(stimuli: list[Stimulus],
     assert told(revisit(SessionState(call_id="c1"), broker.stored)) == told(live)
 
 
+def test_a_hold_that_ends_a_warned_silence_is_stored() -> None:
+    """Speech has ended one warning already; the hold ends the next, of the silence since that speech."""
+    answered = begin("c1", "es")[-1].at
+    said = Heard(
+        call_id="c1",
+        at=answered + 13,
+        party="agent",
+        utterance_id="u0",
+        text="le habla Ana",
+        stable_chars=12,
+        final=True,
+        t0=answered + 12.6,
+        t1=answered + 13,
+        language="es",
+        confidence=0.9,
+    )
+    ticks = [Tick(at=answered + second) for second in range(26)]
+    held = CallHeld(call_id="c1", at=answered + 25.5, by="agent")
+    live, broker = run([*begin("c1", "es"), *ticks[:13], said, *ticks[13:], held], kit=telecom_kit())
+    states = [e.state for e in broker.stored if isinstance(e, ComplianceChanged) and e.rule_id == "no_dead_air"]
+    assert states == ["pending", "due", "pending", "due", "pending"]
+    assert told(revisit(SessionState(call_id="c1"), broker.stored)) == told(live)
+
+
 @settings(max_examples=40, deadline=None)
 @given(calls(), KITS, st.data())
 def test_outputs_may_be_stored_later_than_the_inputs_that_follow(
