@@ -10,6 +10,8 @@ PEERS_VENV := .venv-peers
 TRAIN_VENV := .venv-train
 # The folder with the public sets that models are trained and judged on.
 DATA ?=
+# What models are trained on: cpu or cuda.
+DEVICE ?= cpu
 COMPUTING := tests/unit tests/contract tests/functional/models tests/functional/store
 LIVE := tests/functional/stack
 TALKING := tests/interop $(filter-out $(LIVE) $(COMPUTING),$(filter-out %.py %__,$(wildcard tests/functional/*)))
@@ -102,17 +104,17 @@ judge-peers: $(VENV)/.dev ## what bench.judge compares moods and masking with, i
 	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check \
 		-r bench/judge/sentiment_peers.txt -r bench/judge/masking_peers.txt
 
-train-sentiment: ## train the mood model anew from the sets in DATA (under an hour of one core; goes on where it was broken off)
+train-sentiment: ## train the mood model anew from the sets in DATA (two minutes of a GPU with DEVICE=cuda, hours of one core; goes on where it was broken off)
 	@test -d "$(DATA)" || { echo "name the folder with the sets: make train-sentiment DATA=…" >&2; exit 1; }
 	@test -x $(TRAIN_VENV)/bin/python || $(PYTHON) -m venv $(TRAIN_VENV)
 	$(TRAIN_VENV)/bin/pip install --quiet --disable-pip-version-check -r models/train/requirements.txt
-	OMP_NUM_THREADS=1 $(TRAIN_VENV)/bin/python -m models.train.sentiment --data $(DATA)
+	OMP_NUM_THREADS=1 $(TRAIN_VENV)/bin/python -m models.train.sentiment --data $(DATA) --device $(DEVICE)
 
-train-paraphrase: ## train the paraphrase encoder anew from the sets in DATA (half an hour of one core; goes on where it was broken off), then: make wordings
+train-paraphrase: ## train the paraphrase encoder anew from the sets in DATA (five minutes of a GPU with DEVICE=cuda; goes on where it was broken off), then: make wordings
 	@test -d "$(DATA)" || { echo "name the folder with the sets: make train-paraphrase DATA=…" >&2; exit 1; }
 	@test -x $(TRAIN_VENV)/bin/python || $(PYTHON) -m venv $(TRAIN_VENV)
 	$(TRAIN_VENV)/bin/pip install --quiet --disable-pip-version-check -r models/train/requirements.txt
-	OMP_NUM_THREADS=1 $(TRAIN_VENV)/bin/python -m models.train.paraphrase --data $(DATA)
+	OMP_NUM_THREADS=1 $(TRAIN_VENV)/bin/python -m models.train.paraphrase --data $(DATA) --device $(DEVICE)
 
 wordings: models ## encode the bank of wordings anew, after a change of assist/decide/data/wordings
 	$(BIN)/python -m assist.session.wordings

@@ -134,9 +134,7 @@ def _bank(acts: Sequence[Act], parts: dict[str, dict[Language, Part]], encode: M
     return Bank(
         reduced,
         {
-            tongue: tuple(
-                encode([plain(line) for line in act.wordings[tongue]]).astype(np.float16) for act in reduced
-            )
+            tongue: tuple(encode([plain(line) for line in act.wordings[tongue]]).astype(np.float16) for act in reduced)
             for tongue in LANGUAGES
         },
         {tongue: encode(background(tongue)) for tongue in LANGUAGES},

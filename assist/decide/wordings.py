@@ -94,7 +94,9 @@ def parse(text: str, source: str) -> tuple[Act, ...]:
             f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}" for item in err.errors()
         )
         raise ConfigError("\n".join(f"{source}: {fault}" for fault in faults)) from None
-    return tuple(Act(name, entry.party, {"es": entry.es, "en": entry.en}, entry.near) for name, entry in entries.items())
+    return tuple(
+        Act(name, entry.party, {"es": entry.es, "en": entry.en}, entry.near) for name, entry in entries.items()
+    )
 
 
 def joined(files: Mapping[str, str]) -> tuple[Act, ...]:
@@ -118,7 +120,9 @@ def joined(files: Mapping[str, str]) -> tuple[Act, ...]:
     for act in acts.values():
         for other in act.near:
             if act.id not in (acts[other].near if other in acts else ()):
-                faults.append(f"act {act.id!r} is near {other!r}, which is none or does not say so; name each at the other")
+                faults.append(
+                    f"act {act.id!r} is near {other!r}, which is none or does not say so; name each at the other"
+                )
     if faults:
         raise ConfigError("\n".join(faults))
     return tuple(acts.values())

@@ -6,7 +6,6 @@ needs another piece is spelled with smaller ones.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -23,9 +22,6 @@ ROWS: Final = "rows.npy"
 GRAPH: Final = "encoder.onnx"
 
 
-_SPANISH_AND_ENGLISH: Final = re.compile(r"[a-zA-ZáéíóúüñÁÉÍÓÚÜÑ0-9\W_]+")
-
-
 def listed(size: int) -> NDArray[np.int64]:
     """Ascending ids of the pieces kept of E5's vocabulary, which has `size` pieces: those that Spanish and English
     texts were seen to use, and every Latin letter, figure and sign. Raises `OptimiseError` when the list is of another
@@ -38,11 +34,6 @@ def listed(size: int) -> NDArray[np.int64]:
     if not size <= bits.size < size + 8:
         raise unexpected(path, f"{bits.size} bits for {size} pieces")
     return np.flatnonzero(bits)
-
-
-def spelled(pieces: Sequence[str], specials: int) -> NDArray[np.int64]:
-    """Ascending ids of the pieces without a letter that neither language has, and of the first `specials`."""
-    return np.array([i for i, p in enumerate(pieces) if i < specials or _SPANISH_AND_ENGLISH.fullmatch(p)])
 
 
 def tokenizer(pieces: Sequence[str], scores: Sequence[float], unknown: int) -> Tokenizer:

@@ -50,7 +50,9 @@ def test_one_wording_belongs_to_one_act() -> None:
 def test_acts_near_each_other_name_each_other() -> None:
     near = GOOD.replace("party: agent", "party: agent\n  near: [leave]", 1)
     with pytest.raises(ConfigError, match="'greet' is near 'leave', which is none or does not say so"):
-        joined({"a.yaml": near, "b.yaml": GOOD.replace("greet", "leave").replace("hola", "adiós").replace("hello", "bye")})
+        joined(
+            {"a.yaml": near, "b.yaml": GOOD.replace("greet", "leave").replace("hola", "adiós").replace("hello", "bye")}
+        )
 
 
 def test_the_packaged_bank_is_wide_and_of_both_languages() -> None:
