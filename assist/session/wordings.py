@@ -2,7 +2,7 @@
 
     python -m assist.session.wordings      encodes the bank anew; after every change of data/wordings or of the encoder
 
-The file holds 8-bit rows with a scale each, a fingerprint of the texts, and the encoder's name.
+The file holds 8-bit rows (of length 1 when read), a fingerprint of the texts, and the encoder's name.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from assist.decide.borrowing import LANGUAGES, Bank
+from assist.decide.borrowing import LANGUAGES, Bank, unit
 from assist.decide.kit import SentenceEncoder
 from assist.decide.meaning import background, plain
 from assist.decide.wordings import Act, packaged_acts
@@ -42,21 +42,20 @@ def open_bank(encoder: SentenceEncoder) -> Bank | None:
             np.load(path) as stored,
         ):
             name, mark = str(stored["encoder"]), str(stored["texts"])
-            rows: NDArray[np.float32] = stored["rows"].astype(np.float32) * stored["scales"][:, None]
+            whole: NDArray[np.int8] = stored["rows"]
     except (OSError, KeyError, ValueError) as err:
         raise ConfigError(
             f"{ROWS} can't be read ({type(err).__name__}); run: python -m assist.session.wordings"
         ) from None
     if mark != fingerprint(texts):
         raise ConfigError(f"{ROWS} is of other texts than data/wordings; run: python -m assist.session.wordings")
-    if name != encoder.name or rows.shape[1] != encoder.size:
+    if name != encoder.name or whole.shape[1] != encoder.size:
         return None
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     some = np.linspace(0, len(texts) - 1, _PROBES).astype(int)
     fresh = encoder.encode([texts[at] for at in some])
-    if float((fresh * rows[some]).sum(axis=1).min()) < _SAME:
+    if float((fresh * unit(whole[some].astype(np.float32))).sum(axis=1).min()) < _SAME:
         return None
-    return _bank(acts, rows)
+    return _bank(acts, whole)
 
 
 def bank_texts(acts: tuple[Act, ...]) -> list[str]:
@@ -70,18 +69,24 @@ def fingerprint(texts: list[str]) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
-def _bank(acts: tuple[Act, ...], rows: NDArray[np.float32]) -> Bank:
+def _bank(acts: tuple[Act, ...], whole: NDArray[np.int8]) -> Bank:
+    """Act by act: all rows as floats at once would take a hundred megabytes for a moment."""
+
+    def rows(start: int, count: int) -> NDArray[np.float32]:
+        # Of length 1, whatever their scale was.
+        return unit(whole[start : start + count].astype(np.float32))
+
     parts: dict[Language, list[NDArray[np.float16]]] = {language: [] for language in LANGUAGES}
     at = 0
     for act in acts:
         for language in LANGUAGES:
             count = len(act.wordings[language])
-            parts[language].append(rows[at : at + count].astype(np.float16))
+            parts[language].append(rows(at, count).astype(np.float16))
             at += count
     neutral: dict[Language, NDArray[np.float32]] = {}
     for language in LANGUAGES:
         count = len(background(language))
-        neutral[language] = rows[at : at + count].copy()
+        neutral[language] = rows(at, count)
         at += count
     return Bank(acts, {language: tuple(found) for language, found in parts.items()}, neutral)
 
@@ -92,9 +97,7 @@ def write(path: Path, encoder: SentenceEncoder) -> int:
     rows = encoder.encode(texts)
     scales = np.abs(rows).max(axis=1) / _STEPS
     whole = np.round(rows / scales[:, None]).astype(np.int8)
-    np.savez_compressed(
-        path, encoder=encoder.name, texts=fingerprint(texts), rows=whole, scales=scales.astype(np.float32)
-    )
+    np.savez_compressed(path, encoder=encoder.name, texts=fingerprint(texts), rows=whole)
     return len(rows)
 
 

@@ -166,5 +166,5 @@ def pytest_runtest_makereport(
         for value in getattr(item, "funcargs", {}).values():
             for process in value if isinstance(value, list) else [value]:
                 if isinstance(process, Process):
-                    report.sections.append((" ".join(process.popen.args)[:200], process.text()[-4000:]))
+                    report.sections.append((str(process.popen.args)[:200], process.text()[-4000:]))
     return report
