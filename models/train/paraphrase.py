@@ -32,11 +32,11 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from models.graphs.e5 import write_graph
+from models.graphs.e5 import read_e5, write_graph
 from models.graphs.pieces import GRAPH
 from models.text.check import SENTENCES
 from models.text.encoder import HELD_OUT, PARAPHRASE, REFERENCE
-from models.train.e5 import PREFIX, E5File, Encoder, load, state_arrays, tokenizer_json
+from models.train.e5 import PREFIX, Encoder, load, state_arrays, tokenizer_json
 from models.train.layers import Trained
 from models.train.sayings import Part, Sampler, sayings
 from models.train.sentiment import fetched
@@ -218,16 +218,16 @@ def main() -> None:
     sets = ", ".join(f"{len(groups)} intents of {name}" for name, groups in known.sets.items())
     print(f"{len(known.acts)} acts, {sets}, {len(known.loose)} other lines", flush=True)
     sampler = Sampler(known, SEED)
-    file = E5File(fetched(args.work))
+    weights = read_e5(fetched(args.work))
     keep = np.load(args.data / "models" / "e5_keep_pieces_enes.npy").tolist()
-    tokenizer = Tokenizer.from_str(tokenizer_json(file, keep, LENGTH))
-    tokenizer.enable_padding(pad_id=file.pad, pad_token="<pad>")
+    tokenizer = Tokenizer.from_str(tokenizer_json(weights, keep, LENGTH))
+    tokenizer.enable_padding(pad_id=weights.pad, pad_token="<pad>")
 
     def reader(layers: int) -> Reader:
         torch.manual_seed(SEED)
-        return Reader(load(file, keep, layers, 0), tokenizer, torch.device(args.device))
+        return Reader(load(weights, keep, layers), tokenizer, torch.device(args.device))
 
-    teacher = reader(file.shape.layers)
+    teacher = reader(weights.layers)
     learn_teacher(teacher, sampler, args.work / "teacher.pt", args.teacher_steps)
     texts = known.texts()
     rows = dict(zip(texts, teacher.told(texts, args.work / "teacher.npy"), strict=True))

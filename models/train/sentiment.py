@@ -32,12 +32,13 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from models.graphs.e5 import read_e5
 from models.text.sentiment import FOLDER, MAX_TOKENS
 from models.train import graph, ngrams
 from models.train.calls import LANGUAGES, call_rows
 from models.train.choose import ship
 from models.train.corpora import EMOTIONS, FLAGS, SENTIMENTS, Row, emotion_rows, public_rows, roughen, sentiment_rows
-from models.train.e5 import PREFIX, E5File, Encoder, load, state_arrays, tokenizer_json
+from models.train.e5 import PREFIX, Encoder, load, state_arrays, tokenizer_json
 
 SEED: Final = 4
 LAYERS: Final = 6
@@ -224,11 +225,11 @@ def large_channels(net: MoodNet, tokenizer: Tokenizer, texts: Sequence[str]) -> 
 def start(model: Path, keep: Sequence[int]) -> tuple[MoodNet, Tokenizer, str]:
     """The untrained net, the tokenizer set up for training, and the tokenizer as it is shipped."""
     torch.manual_seed(SEED)
-    file = E5File(model)
-    net = MoodNet(load(file, keep, LAYERS, 0))
-    text = tokenizer_json(file, keep, LENGTH)
+    weights = read_e5(model)
+    net = MoodNet(load(weights, keep, LAYERS))
+    text = tokenizer_json(weights, keep, LENGTH)
     tokenizer = Tokenizer.from_str(text)
-    tokenizer.enable_padding(pad_id=file.pad, pad_token="<pad>")
+    tokenizer.enable_padding(pad_id=weights.pad, pad_token="<pad>")
     return net, tokenizer, text
 
 

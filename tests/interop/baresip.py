@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.interop.audio import RATE, Pcm
-from tests.interop.rig import HOST, Process, _is_bound, wait_for
-from tests.ports import peer_rtp, sip_port
+from tests.interop.rig import HOST, Process, wait_for
+from tests.ports import is_bound, peer_rtp, sip_port
 
 MODULES = Path("/usr/lib/baresip/modules")
 
@@ -69,7 +69,7 @@ class Baresip(Process):
             f"snd_path {self.home}\nring_aufile none\nrtp_ports {first}-{last}\nrtcp_mux no\n{config}"
         )
         super().__init__(["baresip", "-4", "-f", str(self.home), *extra], tmp / f"baresip-{port}", cwd=self.home)
-        wait_for(lambda: _is_bound(port) or not self.running, 10, "baresip listens")
+        wait_for(lambda: is_bound(port) or not self.running, 10, "baresip listens")
         assert self.running, self.text()
 
     def command(self, name: str, text: str) -> None:

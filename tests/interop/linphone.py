@@ -9,8 +9,8 @@ import numpy as np
 
 from tests.interop.audio import Pcm
 from tests.interop.baresip import write_wav
-from tests.interop.rig import HOST, _is_bound, wait_for
-from tests.ports import peer_rtp
+from tests.interop.rig import HOST, wait_for
+from tests.ports import is_bound, peer_rtp
 
 
 class Linphone:
@@ -38,7 +38,7 @@ class Linphone:
             )
         self._out = home / "out"
         self._tell("ipv6 disable", "soundcard use files", "autoanswer enable")
-        wait_for(lambda: _is_bound(port) or self._popen.poll() is not None, 20, "Linphone listens")
+        wait_for(lambda: is_bound(port) or self._popen.poll() is not None, 20, "Linphone listens")
         assert self._popen.poll() is None, self.text()
 
     def talk(self) -> None:

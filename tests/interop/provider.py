@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.interop.rig import Process, _is_bound, wait_for
+from tests.interop.rig import Process, wait_for
+from tests.ports import is_bound
 
 USER, PASSWORD = "57601555", "una-clave-larga"
 _CONFIG = """
@@ -82,5 +83,5 @@ class Provider(Process):
         home.mkdir(exist_ok=True)
         argv = ["kamailio", "-f", str(path), "-DD", "-E", "-m", "64", "-M", "8", "-Y", str(home), "-w", str(home)]
         super().__init__(argv, tmp / f"kamailio-{port}")
-        wait_for(lambda: _is_bound(port, host) or not self.running, 20, "Kamailio listens")
+        wait_for(lambda: is_bound(port, host) or not self.running, 20, "Kamailio listens")
         assert self.running, self.text()[-3000:]

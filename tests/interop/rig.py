@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.ports import rtp_start, sip_port
+from tests.ports import is_bound, rtp_start, sip_port
 
 DATA = Path(__file__).parents[1] / "data" / "sip"
 HOST = "127.0.0.1"
@@ -220,7 +220,7 @@ class Sipp(Process):
         self._errors = tmp / f"{name}.errors"
         self._messages = tmp / f"{name}.messages"
         if to is None:
-            wait_for(lambda: _is_bound(port, host), 5, "sipp listens")
+            wait_for(lambda: is_bound(port, host), 5, "sipp listens")
 
     def check(self, timeout: float = 20.0) -> None:
         """Every call went as its scenario says."""
@@ -231,15 +231,6 @@ class Sipp(Process):
     def messages(self) -> str:
         """Everything sent and received."""
         return self._messages.read_text(errors="replace")
-
-
-def _is_bound(port: int, host: str = HOST) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return True
-    return False
 
 
 def send_datagram(port: int, data: bytes) -> None:

@@ -3,8 +3,8 @@
 import random
 from pathlib import Path
 
-from tests.interop.rig import HOST, Process, _is_bound, wait_for
-from tests.ports import sip_port
+from tests.interop.rig import HOST, Process, wait_for
+from tests.ports import is_bound, sip_port
 
 
 class Rtpengine(Process):
@@ -17,5 +17,5 @@ class Rtpengine(Process):
         argv += [f"--listen-ng={HOST}:{self.ng}", f"--listen-http={HOST}:{self.http}"]
         argv += [f"--port-min={first}", f"--port-max={first + 99}", "--log-stderr", "--log-level=6"]
         super().__init__([*argv, f"--pidfile={tmp / 'rtpengine.pid'}"], tmp / "rtpengine")
-        wait_for(lambda: _is_bound(self.ng) or not self.running, 15, "rtpengine listens")
+        wait_for(lambda: is_bound(self.ng) or not self.running, 15, "rtpengine listens")
         assert self.running, self.text()

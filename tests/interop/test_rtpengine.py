@@ -10,9 +10,9 @@ from sip_config.render import render
 from tests.interop import audio
 from tests.interop.conftest import Listener, need
 from tests.interop.edge import Edge
-from tests.interop.rig import HOST, Process, Sipp, _is_bound, agent, caller, play, wait_for
+from tests.interop.rig import HOST, Process, Sipp, agent, caller, play, wait_for
 from tests.interop.rtpengine import Rtpengine
-from tests.ports import sip_port
+from tests.ports import is_bound, sip_port
 
 pytestmark = pytest.mark.interop
 HTTP_CLIENT = list(Path("/usr/lib").glob("*/kamailio/modules/http_client.so"))
@@ -42,7 +42,7 @@ async def test_the_rendered_kamailio_records_its_calls(
     own = Process(argv, tmp_path / "kamailio-own")
     processes.append(own)
     try:
-        wait_for(lambda: _is_bound(port), 15, "Kamailio listens")
+        wait_for(lambda: is_bound(port), 15, "Kamailio listens")
         said = {"customer": audio.bursts(51, 4.0), "agent": audio.bursts(52, 4.0)}
         files = {party: audio.write_ulaw(tmp_path / f"{party}.ulaw", pcm) for party, pcm in said.items()}
         phone = Sipp(tmp_path, agent(tmp_path, PLAY=play(files["agent"])), port=pbx)
